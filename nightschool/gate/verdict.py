@@ -1,0 +1,67 @@
+"""From measurements to a verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import comb
+
+from nightschool.config import GateConfig
+from nightschool.types import Verdict
+
+Passed = Sequence[bool]
+
+
+def sign_test(before: Passed, after: Passed) -> float:
+    """One-sided exact McNemar test: the probability of at least this many gains among the probes that
+    changed, were a gain and a loss equally likely. 1.0 where nothing changed."""
+    gains = sum(a and not b for b, a in zip(before, after, strict=True))
+    losses = sum(b and not a for b, a in zip(before, after, strict=True))
+    changed = gains + losses
+    return sum(comb(changed, k) for k in range(gains, changed + 1)) / float(2**changed)
+
+
+def judge(
+    config: GateConfig,
+    *,
+    new: Mapping[str, tuple[Passed, Passed]],
+    earlier: Mapping[str, tuple[Passed, Passed]],
+    kl_to_base: float,
+) -> Verdict:
+    """`new` and `earlier` map a session to what its probes gave before (the live version) and after.
+
+    A candidate goes live when all the new lessons' probes together improve by the paired test, none of the
+    new lessons got worse, every earlier lesson kept its share, and the drift is within its budget.
+    """
+    before = [ok for b, _ in new.values() for ok in b]
+    after = [ok for _, a in new.values() for ok in a]
+    p = sign_test(before, after) if before else 1.0
+    reasons = []
+    if not before:
+        reasons.append("no probes: nothing shows that the lesson was learned")
+    elif p >= config.alpha:
+        reasons.append(
+            f"held-back practice did not improve: {sum(before)} of {len(before)} right before, "
+            f"{sum(after)} after (p = {p:.3f}, needs < {config.alpha})"
+        )
+    if not kl_to_base <= config.kl_budget:  # written so that nan is refused
+        reasons.append(
+            f"drift on unrelated requests: {kl_to_base:.3f} nats per token, budget {config.kl_budget}"
+        )
+    reasons += [_fallen(s, b, a) for s, (b, a) in new.items() if sum(a) < sum(b)]
+    reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.keep * sum(b)]
+    numbers = {
+        "p": p,
+        "kl_to_base": kl_to_base,
+        "new": {s: _rates(b, a) for s, (b, a) in new.items()},
+        "earlier": {s: _rates(b, a) for s, (b, a) in earlier.items()},
+    }
+    return Verdict(not reasons, tuple(reasons), numbers)
+
+
+def _fallen(session: str, before: Passed, after: Passed) -> str:
+    return f"lesson {session} fell from {sum(before)} to {sum(after)} of {len(before)} right"
+
+
+def _rates(before: Passed, after: Passed) -> dict[str, float | int]:
+    n = len(before)
+    return {"n": n, "before": sum(before) / n if n else 0.0, "after": sum(after) / n if n else 0.0}

@@ -1,0 +1,85 @@
+"""On-policy self-distillation: the model with the session in its context teaches itself without it.
+
+For trajectories y that the student itself sampled:
+    loss = mean over tokens of D( teacher(. | session, request, y<t) || student(. | request, y<t) )
+(arXiv 2306.13649 for on-policy distillation; the teacher here is the same model, better informed.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nightschool.learn.drills import Course, Drill
+from nightschool.learn.losses import Divergence
+from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.hf import HFModel
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """An answer to learn on. `given` ones are the known right answer instead of the student's try."""
+
+    drill: Drill
+    answer: tuple[int, ...]
+    given: bool
+
+
+class OPSD:
+    """The rule. The teacher is `teacher_version`, frozen for the whole dream."""
+
+    def __init__(
+        self,
+        model: HFModel,
+        *,
+        teacher_version: str,
+        divergence: Divergence,
+        informed_share: float,
+        max_new_tokens: int,
+        temperature: float,
+    ) -> None:
+        self._model, self._teacher_version, self._divergence = model, teacher_version, divergence
+        self._informed_share, self._max_new_tokens = informed_share, max_new_tokens
+        self._temperature = temperature
+        self._given_hidden: dict[str, Tensor] = {}  # frozen teacher, fixed answer: scored once a dream
+
+    def trajectories(self, drills: Sequence[Drill], student: str, seed: int) -> list[Trajectory]:
+        """One per drill: the right answer for the informed share of those that have one, else a rollout."""
+        knowing = [d for d in drills if d.answer is not None]
+        given = {d.id for d in knowing[: round(self._informed_share * len(knowing))]}
+        tries = [d for d in drills if d.id not in given]
+        sampling = [
+            Sampling(self._max_new_tokens, self._temperature, seed=seed + i) for i in range(len(tries))
+        ]
+        requests = [GenerateRequest(d.student, s, student) for d, s in zip(tries, sampling, strict=True)]
+        answers = generate(self._model, requests, at_once=len(requests) or 1)
+        return [Trajectory(d, d.answer, True) for d in knowing if d.id in given and d.answer] + [
+            Trajectory(d, tuple(g.tokens), False) for d, g in zip(tries, answers, strict=True)
+        ]
+
+    @torch.no_grad()
+    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> list[Tensor]:
+        """The teacher's final hidden states [answer, width] for each trajectory."""
+        new = [t for t in trajectories if not (t.given and t.drill.id in self._given_hidden)]
+        pairs = [(self._teacher_prompt(t.drill), t.answer) for t in new]
+        adapter = self._model.adapter(self._teacher_version)
+        hidden = self._model.answers_hidden(pairs, adapter, course.prefix) if pairs else []
+        scored = {id(t): h for t, h in zip(new, hidden, strict=True)}
+        # A copy, or the dream would keep whole packed forwards alive.
+        self._given_hidden |= {t.drill.id: scored[id(t)].clone() for t in new if t.given}
+        return [scored[id(t)] if id(t) in scored else self._given_hidden[t.drill.id] for t in trajectories]
+
+    def loss(self, trajectories: Sequence[Trajectory], teacher: Sequence[Tensor], student: str) -> Tensor:
+        """The token mean, differentiable in the student's adapter."""
+        pairs = [(t.drill.student, t.answer) for t in trajectories]
+        hidden_ND = torch.cat(self._model.answers_hidden(pairs, self._model.adapter(student)))
+        with torch.no_grad():
+            teacher_NV = self._model.logits(torch.cat(list(teacher)))
+        return self._divergence(teacher_NV, self._model.logits(hidden_ND)).mean()
+
+    def _teacher_prompt(self, drill: Drill) -> tuple[int, ...]:
+        informed = self._informed_share > 0 and drill.informed is not None
+        return drill.informed if informed and drill.informed else drill.teacher

@@ -1,0 +1,200 @@
+"""Finding what a request is about (numbers, dates, codes, names) and making fresh ones of the same shape."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["email", "date", "time", "code", "number", "day", "month", "name"]
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = tuple(
+    "January February March April May June July August September October November December".split()
+)
+_M = "|".join(_MONTHS) + "|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec"
+# Capitalised words that name nobody, wherever they stand.
+_ORDINARY = frozenset(
+    "A About After All Also Am An And Any Are As Ask At Attached Be Before But By Can Check Could Dear "
+    "Did Do Does Due For From Give Good Has Have He Hello Here Hey Hi How I If In Invoice Is It Its Just "
+    "Kind Let Like Look May Me My Need New No Not Of On Once One Open Or Order Our Out Pay Payable "
+    "Payment Please Quick Read Regards Reply See Send She Should Show So Sorry Tell Thank Thanks That The "
+    "Their Then There These They This Those Ticket To Today Tomorrow Total Up Urgent Us Use Was We Were "
+    "What When Where Which Who Why Will With Would Write Wrong Yes Yesterday You Your".split()
+)
+# Parts of a name that say what kind of name it is; kept as they are.
+_KEPT = frozenset(
+    "Ltd Limited GmbH Inc Corp LLC Plc AG SA BV Oy KG Co Group Mr Mrs Ms Dr Prof Bank Street Road".split()
+)
+_WORDS = tuple(
+    "Abbott Alder Amber Anchor Apex Arden Argent Arrow Aspen Aster Atlas Aurora Avalon Baker Barlow Basil "
+    "Beacon Benson Birch Boreal Bramble Briar Bridge Bright Bristol Cactus Calder Cannon Canyon Carmine "
+    "Castle Cedar Chester Cinder Clover Cobalt Comet Copper Coral Cosmos Crane Crest Cypress Dalton "
+    "Dawson Delta Dover Dune Eagle Echo Eden Elder Elm Ember Everest Falcon Fenwick Fern Field Finch "
+    "Flint Forest Foster Fox Frost Gale Garnet Glacier Globe Granite Grant Grove Gull Hanson Harbour "
+    "Harper Hawk Hazel Heath Helix Hilton Holly Horizon Hudson Indigo Iris Iron Island Ivory Jasper "
+    "Jensen Juniper Keller Kestrel Lagoon Lantern Larch Laurel Lawson Lark Linden Lotus Lunar Magnet "
+    "Maple Marble Marlow Meadow Mercer Meridian Mill Mint Mistral Morgan Nash Nectar Nelson Nimbus North "
+    "Nova Oak Oasis Ocean Olive Onyx Opal Orbit Orchard Orion Osprey Otter Palm Parker Pearl Pebble Pine "
+    "Pioneer Polar Poplar Prairie Prism Quarry Quartz Quill Rapid Raven Redwood Reed Ridge River Robin "
+    "Rowan Ruby Saffron Sage Sawyer Sierra Silver Slate Solar Spruce Star Sterling Stone Summit Swan "
+    "Talbot Tangent Teal Thistle Timber Topaz Trident Tulip Turner Valley Vector Velvet Venture Vertex "
+    "Violet Walker Warren Watson Willow Winter Wren Yarrow Zenith Zephyr".split()
+)
+
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
+    ("email", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    (
+        "date",
+        rf"\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}"
+        rf"|\d{{1,2}}(?:st|nd|rd|th)?\ (?:{_M})\b(?:\ \d{{4}})?"
+        rf"|(?:{_M})\ \d{{1,2}}(?:st|nd|rd|th)?\b(?:,?\ \d{{4}})?",
+    ),
+    ("time", r"\d{1,2}:\d{2}(?::\d{2})?"),
+    ("code", r"(?=[A-Za-z0-9_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*"),
+    ("number", r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"),
+    ("day", "|".join(_DAYS)),
+    ("month", "|".join(_MONTHS)),
+    ("name", r"[A-Z][a-z]+[A-Za-z]*(?:(?:\ &)?\ [A-Z][a-z]+[A-Za-z]*)*"),
+)
+# A token of its own: nothing of the same token before or after it (a full stop ends a sentence, though).
+_FINDER = re.compile(
+    r"(?<![\w])(?<![\w][-_.,/@])(?:"
+    + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS)
+    + r")(?![\w])(?![-_/.,@]\w)"
+)
+_SENTENCE_START = re.compile(r"(?:^|[.!?:;\n]\s*|^\W*)$")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A stretch of text that could just as well have been another one."""
+
+    text: str
+    kind: Kind
+    start: int
+
+
+def find(text: str) -> list[Entity]:
+    """All entities, in order."""
+    out = []
+    for match in _FINDER.finditer(text):
+        kind: Kind = match.lastgroup  # type: ignore[assignment]
+        found, start = match[0], match.start()
+        if kind == "name":
+            found, start = _name(text, found, start)
+        if found:
+            out.append(Entity(found, kind, start))
+    return out
+
+
+def _name(text: str, found: str, start: int) -> tuple[str, int]:
+    """Cut ordinary words off the front; nothing is left where only a sentence began."""
+    while found.split(" ")[0] in _ORDINARY:
+        _, _, rest = found.partition(" ")
+        start, found = start + len(found) - len(rest), rest
+    begins = _SENTENCE_START.search(text[:start]) is not None
+    if begins and " " not in found:
+        return "", start  # any word is capitalised there
+    return found, start
+
+
+def fresh(entity: Entity, rng: random.Random) -> str:
+    """Another entity of the same kind and shape; never the same text."""
+    for _ in range(50):
+        made = _MAKERS[entity.kind](entity.text, rng)
+        if made != entity.text:
+            return made
+    raise ValueError(f"no other {entity.kind} of the shape of {entity.text!r}")
+
+
+def _digits(text: str, rng: random.Random) -> str:
+    """Other digits in the same places; a leading one is never zero unless it was."""
+
+    def other(match: re.Match[str]) -> str:
+        run = match[0]
+        first = "0" if run[0] == "0" and len(run) > 1 else str(rng.randint(1, 9))
+        return first + "".join(str(rng.randint(0, 9)) for _ in run[1:])
+
+    return re.sub(r"\d+", other, text)
+
+
+def _number(text: str, rng: random.Random) -> str:
+    whole, dot, decimals = text.partition(".")
+    return _digits(whole, rng) + dot + "".join(str(rng.randint(0, 9)) for _ in decimals)
+
+
+def _code(text: str, rng: random.Random) -> str:
+    """Digits change, and lower-case words; capitals (a type such as INV) stay."""
+    made = _digits(text, rng)
+    return re.sub(r"(?<![A-Za-z])[a-z]{3,}(?![A-Za-z])", lambda _: rng.choice(_WORDS).lower(), made)
+
+
+def _date(text: str, rng: random.Random) -> str:
+    day, month = rng.randint(1, 28), rng.randint(1, 12)
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return f"{text[:4]}-{month:02d}-{day:02d}"
+    if match := re.fullmatch(r"(\d+)([./])(\d+)([./]\d+)", text):
+        # Which one is the month is not known: both stay plausible as one.
+        first, second = (str(rng.randint(1, 12)).zfill(len(match[i])) for i in (1, 3))
+        return f"{first}{match[2]}{second}{match[4]}"
+    spelt = re.search(rf"{_M}", text)
+    assert spelt
+    name = _MONTHS[month - 1] if spelt[0] in _MONTHS else _MONTHS[month - 1][:3]
+    made = text.replace(spelt[0], name, 1)
+    return re.sub(r"(?<!\d)\d{1,2}(?:st|nd|rd|th)?(?!\d)", _ordinal(text, day), made, count=1)
+
+
+def _ordinal(like: str, day: int) -> str:
+    if not re.search(r"\d(?:st|nd|rd|th)", like):
+        return str(day)
+    return f"{day}{'th' if 11 <= day <= 13 else {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th')}"
+
+
+def _time(text: str, rng: random.Random) -> str:
+    hour, *rest = text.split(":")
+    return ":".join([str(rng.randint(0, 23)).zfill(len(hour)), *(f"{rng.randint(0, 59):02d}" for _ in rest)])
+
+
+def _name_like(text: str, rng: random.Random) -> str:
+    return " ".join(w if w in _KEPT or w == "&" else rng.choice(_WORDS) for w in text.split(" "))
+
+
+def _email(text: str, rng: random.Random) -> str:
+    _, _, domain = text.partition("@")
+    end = domain.partition(".")[2]
+    return f"{rng.choice(_WORDS).lower()}@{rng.choice(_WORDS).lower()}.{end}"
+
+
+_MAKERS: dict[Kind, Callable[[str, random.Random], str]] = {
+    "email": _email,
+    "date": _date,
+    "time": _time,
+    "code": _code,
+    "number": _number,
+    "day": lambda _, rng: rng.choice(_DAYS),
+    "month": lambda _, rng: rng.choice(_MONTHS),
+    "name": _name_like,
+}
+
+
+def same_date(a: str, b: str) -> bool:
+    """Whether two spellings surely mean one date (day, month and, where both have one, year)."""
+    left, right = _parts(a), _parts(b)
+    if left is None or right is None:
+        return False
+    return left[1:] == right[1:] and (left[0] is None or right[0] is None or left[0] == right[0])
+
+
+def _parts(text: str) -> tuple[int | None, int, int] | None:
+    if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text):
+        return int(match[1]), int(match[2]), int(match[3])
+    spelt = re.search(rf"{_M}", text)
+    day = re.search(r"(?<!\d)\d{1,2}(?!\d)", text)
+    if not spelt or not day:
+        return None
+    year = re.search(r"\d{4}", text)
+    month = next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(spelt[0][:3]))
+    return (int(year[0]) if year else None), month, int(day[0])

@@ -1,0 +1,114 @@
+"""Counterfactual variations of a request: other entities of the same shape, and the right answer where it
+is surely known.
+
+A wrong "right answer" teaches a falsehood, so everything here errs on the side of not knowing.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from nightschool.lessons.entities import Entity, find, fresh, same_date
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A varied request; `expected` is its known right answer, `replaced` what was put for what."""
+
+    text: str
+    expected: str | None
+    replaced: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What can vary in a request and its liked answer.
+
+    `forms` maps each entity that stands in the answer to how it stands there; `sure` says that the
+    answer holds nothing that may have been worked out from the request.
+    """
+
+    request: str
+    answer: str | None
+    entities: tuple[Entity, ...]
+    forms: dict[str, str]
+    sure: bool
+
+    @property
+    def has_twins(self) -> bool:
+        return self.sure and bool(self.forms)
+
+
+def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -> Pattern:
+    """Analyse a request and its liked answer; `constants` are entities that stand in every answer."""
+    entities = tuple({e.text: e for e in find(request)}.values())
+    if answer is None:
+        return Pattern(request, None, entities, {}, sure=False)
+    forms = {e.text: form for e in entities if (form := _form_in(e, answer))}
+    known = [*forms.values(), *constants]
+    unknown = [e for e in find(answer) if not any(_occurs(e.text, form) for form in known)]
+    dates = [e.text for e in entities if e.kind == "date"]
+    # A date in another spelling comes from that date alone; anything else may come from anything.
+    sure = all(e.kind == "date" and any(same_date(e.text, d) for d in dates) for e in unknown)
+    return Pattern(request, answer, entities, forms, sure)
+
+
+def vary(what: Pattern, rng: random.Random, *, twin: bool) -> Variation | None:
+    """A variation. A `twin` replaces only what stands in the answer, so its right answer is known; any
+    other replaces everything. None where there is nothing to replace."""
+    chosen = [e for e in what.entities if not twin or e.text in what.forms]
+    if not chosen or (twin and not what.has_twins):
+        return None
+    replaced = {e.text: fresh(e, rng) for e in chosen}
+    text = substitute(what.request, replaced)
+    known = what.has_twins and all(e.text in what.forms for e in chosen) and what.answer is not None
+    expected = None
+    if known and what.answer is not None:
+        in_answer = {what.forms[old]: _like(old, what.forms[old], new) for old, new in replaced.items()}
+        expected = substitute(what.answer, in_answer)
+    return Variation(text, expected, replaced)
+
+
+def substitute(text: str, replaced: Mapping[str, str]) -> str:
+    """Replace whole tokens, all in one pass (so that replacements never chain), longest first."""
+    if not replaced:
+        return text
+    longest_first = sorted(replaced, key=len, reverse=True)
+    finder = re.compile(_token("|".join(re.escape(old) for old in longest_first)))
+    return finder.sub(lambda match: replaced[match[0]], text)
+
+
+def _token(pattern: str) -> str:
+    """Matches only where no token goes on to either side: INV-20 is not in INV-2041, 12 not in 12.50."""
+    return rf"(?<![\w])(?<!\w[-_.,/@])(?:{pattern})(?![\w])(?![-_/.,@]\w)"
+
+
+def _occurs(needle: str, text: str) -> bool:
+    return re.search(_token(re.escape(needle)), text) is not None
+
+
+def _form_in(entity: Entity, answer: str) -> str | None:
+    """How an entity stands in the answer: as it is, in capitals or small, or without thousands separators."""
+    if len(entity.text) < 2:
+        return None  # a single digit stands in too many answers by chance
+    text = entity.text
+    return next((f for f in (text, *_derived(text)) if _occurs(f, answer)), None)
+
+
+def _derived(text: str) -> list[str]:
+    plain = text.replace(",", "") if re.fullmatch(r"[\d,]+(\.\d+)?", text) else text
+    return [f for f in (text.upper(), text.lower(), plain) if f != text]
+
+
+def _like(old: str, form: str, new: str) -> str:
+    """Give `new` the form that `old` has in the answer."""
+    if form == old:
+        return new
+    if form == old.upper():
+        return new.upper()
+    if form == old.lower():
+        return new.lower()
+    return new.replace(",", "")

@@ -1,0 +1,127 @@
+"""A deterministic language model for tests: it answers by a script and records what was asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightschool.errors import ContextTooLong, ModelError, VersionError
+from nightschool.models import tools as plain_tools
+from nightschool.models.base import FinishReason, GenerateRequest, Prefix, TokenOut
+from nightschool.types import BASE, Message, Tools
+
+EOS = 0
+Script = Callable[[str, str], str]  # (the prompt's text, version) -> the answer
+
+
+@dataclass(frozen=True)
+class Call:
+    """One thing that was asked: `kind` is step, score, load or unload; `versions` those concerned."""
+
+    kind: str
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TextPrefix:
+    """A context; nothing is saved by it."""
+
+    tokens: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens)
+
+
+class ScriptedModel:
+    """Tokens are Unicode code points, EOS is 0. `before_step` runs before every step (to hold it, say)."""
+
+    def __init__(self, script: Script, *, name: str = "scripted", context_length: int = 4096) -> None:
+        self.name, self.context_length = name, context_length
+        self.script = script
+        self.calls: list[Call] = []
+        self.before_step: Callable[[], None] = lambda: None
+        self.bias: dict[str, float] = {}  # nats by which a version's scores are off
+        self._loaded: dict[str, Path] = {}
+
+    def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
+        turns = [f"{m.role}: {m.content}\n" for m in plain_tools.plain(messages, tools)]
+        return [ord(c) for c in "".join(turns) + ("assistant: " if generate else "")]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(chr(t) for t in tokens if t != EOS)
+
+    def batch(self) -> ScriptedBatch:
+        return ScriptedBatch(self)
+
+    def prefix(self, tokens: Sequence[int], version: str = BASE) -> TextPrefix:
+        return TextPrefix(tuple(tokens))
+
+    def score(
+        self,
+        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+        version: str = BASE,
+        prefix: Prefix | None = None,
+    ) -> list[list[float]]:
+        self.require(version)
+        self.calls.append(Call("score", (version,)))
+        return [[-1.0 - self.bias.get(version, 0.0)] * len(answer) for _, answer in pairs]
+
+    def load(self, version: str, directory: Path) -> None:
+        self.calls.append(Call("load", (version,)))
+        self._loaded[version] = directory
+
+    def unload(self, version: str) -> None:
+        self.calls.append(Call("unload", (version,)))
+        self._loaded.pop(version, None)
+
+    def versions(self) -> Iterable[str]:
+        return list(self._loaded)
+
+    def require(self, version: str) -> None:
+        if version != BASE and version not in self._loaded:
+            raise VersionError(f"version {version} is not loaded")
+
+
+class ScriptedBatch:
+    """Says each row's script a character at a time."""
+
+    def __init__(self, model: ScriptedModel) -> None:
+        self._model = model
+        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, what is left to say, tokens left
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
+        for request in requests:
+            before = request.prefix.tokens if isinstance(request.prefix, TextPrefix) else ()
+            prompt = (*before, *request.tokens)
+            if len(prompt) >= self._model.context_length:
+                raise ContextTooLong(f"{len(prompt)} tokens do not fit", code="context_length_exceeded")
+            self._model.require(request.version)
+            answer = [ord(c) for c in self._model.script(self._model.decode(prompt), request.version)]
+            self._rows[self._next] = (request.version, [*answer, EOS], request.sampling.max_tokens)
+            self._next += 1
+        return list(range(self._next - len(requests), self._next))
+
+    def cancel(self, row: int) -> None:
+        self._rows.pop(row, None)
+
+    def step(self) -> list[TokenOut]:
+        self._model.before_step()
+        self._model.calls.append(Call("step", tuple(version for version, _, _ in self._rows.values())))
+        return [self._one(row) for row in list(self._rows)]
+
+    def _one(self, row: int) -> TokenOut:
+        version, (token, *rest), left = self._rows[row]
+        if chr(token) == "\N{BOMB}":
+            raise ModelError("the script says that the model breaks here")
+        finish: FinishReason | None = "stop" if token == EOS else "length" if left == 1 else None
+        if finish:
+            del self._rows[row]
+        else:
+            self._rows[row] = (version, rest, left - 1)
+        return TokenOut(row, token, -1.0, finish)

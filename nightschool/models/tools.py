@@ -1,0 +1,66 @@
+"""Tools in plain text, for models whose chat template does not know them; and reading calls back.
+
+The convention: the tools' schemas stand in the system turn, one JSON object a line; a call is one JSON
+object {"name": ..., "arguments": {...}} between <tool_call> and </tool_call>; a result comes back as a user
+turn between <tool_response> and </tool_response>. It is what Qwen's and Hermes' own templates do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from nightschool.types import Message, ToolCall, Tools
+
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
+_CALL = re.compile(rf"{OPEN}\s*(.*?)\s*{CLOSE}", re.DOTALL)
+_HEAD = "You can call these tools:\n"
+_TAIL = (
+    '\nTo call one, answer with one JSON object {"name": ..., "arguments": {...}} between '
+    f"{OPEN} and {CLOSE}."
+)
+
+
+def plain(messages: Sequence[Message], tools: Tools) -> list[Message]:
+    """The same conversation without tool turns or tool calls as such."""
+    out = [_plain(m) for m in messages]
+    if tools:
+        schemas = "\n".join(json.dumps(t["function"], ensure_ascii=False) for t in tools)
+        text = _HEAD + schemas + _TAIL
+        if out and out[0].role == "system":
+            out[0] = Message("system", f"{out[0].content}\n\n{text}")
+        else:
+            out.insert(0, Message("system", text))
+    return out
+
+
+def _plain(message: Message) -> Message:
+    if message.role == "tool":
+        return Message("user", f"<tool_response>\n{message.content}\n</tool_response>")
+    if not message.tool_calls:
+        return message
+    calls = [
+        f'{OPEN}\n{{"name": {json.dumps(c.name)}, "arguments": {c.arguments or "{}"}}}\n{CLOSE}'
+        for c in message.tool_calls
+    ]
+    return Message(message.role, "\n".join([message.content, *calls] if message.content else calls))
+
+
+def parse_calls(text: str, new_id: Callable[[], str]) -> tuple[str, tuple[ToolCall, ...]]:
+    """An answer's text without its tool calls, and these. What is no proper call stays text."""
+    calls: list[ToolCall] = []
+
+    def take(match: re.Match[str]) -> str:
+        try:
+            data = json.loads(match[1])
+        except ValueError:
+            return match[0]
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            return match[0]
+        arguments = data.get("arguments", {})
+        calls.append(ToolCall(new_id(), data["name"], json.dumps(arguments, ensure_ascii=False)))
+        return ""
+
+    rest = _CALL.sub(take, text)
+    return (rest.strip() if calls else text), tuple(calls)

@@ -1,0 +1,143 @@
+"""The HTTP application: thin handlers over the rooms behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from nightschool import __version__
+from nightschool.config import ServeConfig
+from nightschool.errors import BadRequest, DreamError
+from nightschool.models.base import LanguageModel
+from nightschool.serve import errors, wire
+from nightschool.serve.chat import Chat
+from nightschool.serve.engine import Engine
+from nightschool.serve.live import Versions
+from nightschool.store import Store
+from nightschool.types import BASE, LIVE, Feedback, Session
+
+
+def create_app(
+    model: LanguageModel,
+    store: Store,
+    config: ServeConfig,
+    *,
+    verify: Callable[[Path], None],
+    dream: Callable[[], str] | None = None,
+) -> FastAPI:
+    """`verify` checks a version's files before they are loaded, `dream` starts one and returns its id.
+
+    The application owns `store` from now on and closes it at shutdown.
+    """
+    engine = Engine(model, config.max_batch)
+    versions = Versions(model, store, engine, verify)
+
+    def start_dream() -> str:
+        """Raises DreamError where one runs, or none can be started."""
+        if dream is None:
+            raise DreamError("this server does not dream: run `nightschool dream`")
+        if running := store.running_dream():
+            raise DreamError(f"dream {running['id']} is running: wait for it to end")
+        return dream()
+
+    chat = Chat(model, store, engine, versions, config, start_dream)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        await versions.follow()
+        yield
+        engine.stop()
+        store.close()
+
+    app = FastAPI(title="Nightschool", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(errors.BodyLimit, limit=config.max_body_bytes)
+    errors.install(app)
+
+    @app.post("/v1/chat/completions")
+    async def chat_completions(body: wire.ChatRequest, request: Request) -> Response:
+        return await chat.complete(body, request)
+
+    @app.get("/v1/models")
+    def models() -> dict[str, Any]:
+        names = [{"id": LIVE, "version": versions.answering}, {"id": BASE, "root": model.name}]
+        names += [{"id": v.name, "parent": v.parent} for v in store.versions()]
+        return {
+            "object": "list",
+            "data": [{"object": "model", "created": 0, "owned_by": "nightschool", **n} for n in names],
+        }
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, Any]:
+        await versions.follow()
+        swaps = await asyncio.to_thread(store.swaps)
+        return {
+            "status": "ok",
+            "model": model.name,
+            "live": await asyncio.to_thread(store.live),
+            "answering": versions.answering,
+            "last_swap": swaps[0] if swaps else None,
+        }
+
+    @app.get("/v1/sessions")
+    def sessions() -> dict[str, Any]:
+        return {"object": "list", "data": [_session(s, whole=False) for s in store.sessions()]}
+
+    @app.get("/v1/sessions/{session_id}")
+    def session(session_id: str) -> dict[str, Any]:
+        return _session(store.session(session_id), whole=True)
+
+    @app.post("/v1/feedback")
+    def feedback(body: wire.FeedbackRequest) -> dict[str, Any]:
+        if (body.session_id is None) == (body.response_id is None):
+            raise BadRequest("name either session_id or response_id", "session_id")
+        session_id = body.session_id or store.session_of_response(body.response_id or "")
+        given = Feedback(body.id or f"fb_{uuid.uuid4().hex[:16]}", session_id, body.rating, body.comment)
+        new = store.rate(given)
+        return {"id": given.id, "session_id": session_id, "rating": given.rating, "new": new}
+
+    @app.delete("/v1/feedback/{feedback_id}")
+    def retract(feedback_id: str) -> dict[str, Any]:
+        taken = store.retract_feedback(feedback_id)
+        return {"id": taken.id, "session_id": taken.session_id, "retracted": True}
+
+    @app.get("/v1/dreams")
+    def dreams() -> dict[str, Any]:
+        return {"object": "list", "data": store.dreams()}
+
+    @app.post("/v1/dreams", status_code=202)
+    def new_dream(body: wire.DreamRequest | None = None) -> JSONResponse:
+        return JSONResponse({"id": start_dream(), "status": "running"}, 202)
+
+    @app.get("/v1/dreams/{dream_id}")
+    def one_dream(dream_id: str) -> dict[str, Any]:
+        return store.dream(dream_id)
+
+    @app.get("/v1/versions")
+    def list_versions() -> dict[str, Any]:
+        rows = [{**vars(v), "live": v.name == versions.answering} for v in store.versions()]
+        return {"object": "list", "live": store.live(), "data": rows}
+
+    return app
+
+
+def _session(session: Session, *, whole: bool) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "id": session.id,
+        "user": session.user,
+        "source": session.source,
+        "created_at": session.created_at,
+        "rating": session.rating,
+        "comment": session.comment,
+        "turns": len(session.messages),
+    }
+    if whole:
+        out |= {"messages": [m.to_json() for m in session.messages], "tools": list(session.tools)}
+    return out

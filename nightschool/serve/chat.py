@@ -1,0 +1,236 @@
+"""One chat completion, from the client's JSON to a recorded answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from nightschool.config import ServeConfig
+from nightschool.errors import BadRequest, ContextTooLong
+from nightschool.models.base import FinishReason, GenerateRequest, LanguageModel, Sampling
+from nightschool.models.tools import parse_calls
+from nightschool.serve import commands, wire
+from nightschool.serve.engine import Engine, Stream
+from nightschool.serve.errors import describe
+from nightschool.serve.live import Versions
+from nightschool.serve.text import TextStream
+from nightschool.store import Store
+from nightschool.types import Message, ToolCall
+
+_SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
+
+
+@dataclass
+class Answer:
+    """An answer in the making."""
+
+    request: wire.ChatRequest
+    session_id: str
+    history: list[Message]
+    version: str
+    prompt: int  # tokens
+    stream: Stream
+    text: TextStream
+    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: FinishReason = "length"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-Session-Id": self.session_id, "X-Nightschool-Version": self.version}
+
+    @property
+    def usage(self) -> dict[str, int]:
+        return wire.usage(self.prompt, len(self.tokens))
+
+
+class Chat:
+    """Answers chat completions. What was answered is durable before its last byte is sent."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        store: Store,
+        engine: Engine,
+        versions: Versions,
+        config: ServeConfig,
+        dream: Callable[[], str] | None,
+    ) -> None:
+        self._model, self._store, self._engine = model, store, engine
+        self._versions, self._config, self._dream = versions, config, dream
+
+    async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
+        """Raises BadRequest, NotFound, VersionError, StoreError."""
+        history, command = commands.split(wire.to_messages(body.messages))
+        given = _session_header(request)
+        if command:
+            return await self._command(command, history, body, given)
+        if not history:
+            raise BadRequest("messages hold nothing but commands and their answers", "messages")
+        answer = await self._begin(body, history, given)
+        if body.stream:
+            events = self._events(answer)
+            return StreamingResponse(events, media_type="text/event-stream", headers=answer.headers)
+        return await self._whole(answer, request)
+
+    async def _begin(self, body: wire.ChatRequest, history: list[Message], given: str | None) -> Answer:
+        version = await self._versions.resolve(body.model)
+        prompt = await asyncio.to_thread(self._model.encode, history, body.tool_schemas)
+        room = self._model.context_length - len(prompt)
+        if room < 1:
+            raise ContextTooLong(
+                f"the request has {len(prompt)} tokens, the model's context holds "
+                f"{self._model.context_length}: shorten it",
+                "messages",
+                "context_length_exceeded",
+            )
+        sampling = Sampling(
+            max_tokens=min(body.limit or self._config.max_tokens, room),
+            temperature=1.0 if body.temperature is None else body.temperature,
+            top_p=body.top_p or 1.0,
+            seed=body.seed,
+        )
+        session_id = given or await asyncio.to_thread(self._store.find_session, history, body.user)
+        return Answer(
+            request=body,
+            session_id=session_id or f"s_{uuid.uuid4().hex[:16]}",
+            history=history,
+            version=version,
+            prompt=len(prompt),
+            stream=self._engine.submit(GenerateRequest(tuple(prompt), sampling, version)),
+            text=TextStream(self._model.decode, body.stops, hold_calls=bool(body.tool_schemas)),
+        )
+
+    async def _pieces(self, answer: Answer) -> AsyncIterator[str]:
+        """The answer's text as it becomes certain; the answer is whole afterwards."""
+        try:
+            async for token in answer.stream:
+                answer.tokens.append(token.token)
+                answer.logprobs.append(token.logprob)
+                if piece := answer.text.push(token.token):
+                    yield piece
+                if answer.text.stopped:
+                    answer.finish = "stop"
+                    break
+                if token.finish:
+                    answer.finish = token.finish
+            if piece := answer.text.close():
+                yield piece
+        finally:
+            answer.stream.cancel()
+
+    async def _record(self, answer: Answer) -> tuple[Message, str]:
+        """Write the answer down; what to send of it, and why it ended. Raises StoreError."""
+        text, calls = answer.text.text, tuple[ToolCall, ...]()
+        if answer.request.tool_schemas:
+            text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
+        message = Message("assistant", text, calls)
+        await asyncio.to_thread(
+            self._store.record,
+            session_id=answer.session_id,
+            user=answer.request.user,
+            history=answer.history,
+            answer=message,
+            tools=answer.request.tool_schemas,
+            response_id=answer.id,
+            version=answer.version,
+            tokens=answer.tokens,
+            logprobs=answer.logprobs,
+        )
+        return message, "tool_calls" if calls else answer.finish
+
+    async def _whole(self, answer: Answer, request: Request) -> Response:
+        gone = asyncio.create_task(_disconnected(request))
+        work = asyncio.create_task(self._collect(answer))
+        await asyncio.wait({gone, work}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not work.done():
+            answer.stream.cancel()
+            work.cancel()
+            await self._skip(answer)
+            return Response(status_code=499)
+        message, finish = work.result()
+        body = wire.completion(answer.id, answer.created, answer.version, message, finish, answer.usage)
+        return JSONResponse(body, headers=answer.headers)
+
+    async def _collect(self, answer: Answer) -> tuple[Message, str]:
+        async for _ in self._pieces(answer):
+            pass
+        return await self._record(answer)
+
+    async def _events(self, answer: Answer) -> AsyncIterator[str]:
+        """Server-sent events; an error in mid-answer is one, too."""
+
+        def chunk(delta: dict[str, object], finish: str | None = None) -> str:
+            return wire.event(wire.chunk(answer.id, answer.created, answer.version, delta, finish))
+
+        recorded = False
+        try:
+            yield chunk({"role": "assistant", "content": ""})
+            async for piece in self._pieces(answer):
+                yield chunk({"content": piece})
+            message, finish = await self._record(answer)
+            recorded = True
+            # Text after a tool call, or a call that was none, was held back until now.
+            if not message.tool_calls and (rest := message.content[answer.text.sent :]):
+                yield chunk({"content": rest})
+            if message.tool_calls:
+                yield chunk({"tool_calls": wire.call_deltas(message.tool_calls)})
+            yield chunk({}, finish)
+            options = answer.request.stream_options
+            if options and options.include_usage:
+                last = wire.chunk(answer.id, answer.created, answer.version, {})
+                yield wire.event({**last, "choices": [], "usage": answer.usage})
+            yield wire.event("[DONE]")
+        except (asyncio.CancelledError, GeneratorExit):
+            if not recorded:
+                await asyncio.shield(self._skip(answer))
+            raise
+        except Exception as e:  # noqa: BLE001 - the status line is out; the client must still be told
+            yield wire.event(describe(e)[1])
+
+    async def _skip(self, answer: Answer) -> None:
+        detail = f"{answer.id}: {len(answer.tokens)} tokens were answered"
+        await asyncio.to_thread(
+            self._store.skip, "the client went away before the answer was complete", detail, answer.session_id
+        )
+
+    async def _command(
+        self, command: commands.Command, history: list[Message], body: wire.ChatRequest, given: str | None
+    ) -> Response:
+        session_id = given or await asyncio.to_thread(self._store.find_session, history, body.user)
+        text = await asyncio.to_thread(commands.obey, command, self._store, session_id, self._dream)
+        response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
+        version = self._versions.answering
+        headers = {"X-Nightschool-Version": version} | ({"X-Session-Id": session_id} if session_id else {})
+        if not body.stream:
+            message = Message("assistant", text)
+            data = wire.completion(response_id, created, version, message, "stop", wire.usage(0, 0))
+            return JSONResponse(data, headers=headers)
+        deltas = [({"role": "assistant", "content": text}, None), ({}, "stop")]
+        events = [wire.event(wire.chunk(response_id, created, version, d, f)) for d, f in deltas]
+        return Response(
+            "".join([*events, wire.event("[DONE]")]), headers=headers, media_type="text/event-stream"
+        )
+
+
+def _session_header(request: Request) -> str | None:
+    given = request.headers.get("x-session-id")
+    if given is not None and not _SESSION_ID.fullmatch(given):
+        raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
+    return given
+
+
+async def _disconnected(request: Request) -> None:
+    """Returns when the client is gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,80 @@
+"""Slash commands: in any chat client, a user message that is one speaks to the server, not to the model."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nightschool.errors import NightschoolError
+from nightschool.store import Store
+from nightschool.types import Feedback, Message
+
+_COMMAND = re.compile(r"/(good|undo|dream|bad)(?:\s+(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Command:
+    """`name` is good, bad, undo or dream; only bad takes words."""
+
+    name: str
+    words: str | None = None
+
+
+def parse(message: Message) -> Command | None:
+    """The command that a message is, if it is one."""
+    match = _COMMAND.fullmatch(message.content.strip()) if message.role == "user" else None
+    if not match or (match[2] and match[1] != "bad"):
+        return None
+    return Command(match[1], match[2])
+
+
+def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
+    """The conversation without commands and their answers, and the command that the last message is."""
+    kept: list[Message] = []
+    answers_command = False
+    command = None
+    for message in messages:
+        command = parse(message)
+        if command:
+            answers_command = True
+        elif answers_command and message.role == "assistant":
+            answers_command = False
+        else:
+            answers_command = False
+            kept.append(message)
+    return kept, command
+
+
+def obey(command: Command, store: Store, session_id: str | None, dream: Callable[[], str] | None) -> str:
+    """Do what a command says and answer in a sentence."""
+    if command.name == "dream":
+        return _dream(dream)
+    if session_id is None:
+        return "There is no recorded session here yet: say something to the model first."
+    try:
+        if command.name == "undo":
+            taken = store.retract(session_id)
+            return f"Took back: {taken.rating}." if taken else "There was no rating to take back."
+        rating = Feedback(
+            f"fb_{uuid.uuid4().hex[:16]}",
+            session_id,
+            "good" if command.name == "good" else "bad",
+            command.words,
+        )
+        store.rate(rating)
+    except NightschoolError as e:
+        return f"That did not work: {e}."
+    if rating.rating == "good":
+        return f"Thank you. Session {session_id} will be learned in the next dream (/dream starts one)."
+    return f"Noted. Session {session_id} will not be learned."
+
+
+def _dream(dream: Callable[[], str] | None) -> str:
+    if dream is None:
+        return "This server does not dream: run `nightschool dream`."
+    try:
+        return f"Good night: dream {dream()} has begun. I go on answering; new weights go live by themselves."
+    except NightschoolError as e:
+        return f"No dream was started: {e}."

@@ -1,0 +1,140 @@
+"""One thread that owns the model. Requests join the running batch at the next token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from nightschool.models.base import Batch, GenerateRequest, LanguageModel, TokenOut
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Stream:
+    """The tokens of one answer, as they come. Iterate it once; `cancel` when nobody listens any more."""
+
+    def __init__(self, request: GenerateRequest, loop: asyncio.AbstractEventLoop) -> None:
+        self.request = request
+        self.cancelled = False
+        self._loop = loop
+        self._tokens: asyncio.Queue[TokenOut | Exception] = asyncio.Queue()
+
+    async def __aiter__(self) -> AsyncIterator[TokenOut]:
+        while True:
+            item = await self._tokens.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+            if item.finish:
+                return
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def put(self, item: TokenOut | Exception) -> None:
+        """Called by the engine's thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._tokens.put_nowait, item)
+        except RuntimeError:  # the loop was closed: the server went down under this request
+            self.cancelled = True
+
+
+class Engine:
+    """Decodes up to `max_batch` requests together; more wait in the order they came."""
+
+    def __init__(self, model: LanguageModel, max_batch: int) -> None:
+        self._model, self._max_batch = model, max_batch
+        self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answers in progress end with an error."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    def submit(self, request: GenerateRequest) -> Stream:
+        """Queue a request; call from the event loop."""
+        stream = Stream(request, asyncio.get_running_loop())
+        self._inbox.put(stream)
+        return stream
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run `work` on the model's thread, between two steps."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def settle(setter: Callable[[Any], None], value: Any) -> None:
+            if not done.done():
+                setter(value)
+
+        def job() -> None:
+            try:
+                result = work()
+            except Exception as e:  # noqa: BLE001 - handed to the caller, whatever it is
+                loop.call_soon_threadsafe(settle, done.set_exception, e)
+            else:
+                loop.call_soon_threadsafe(settle, done.set_result, result)
+
+        self._inbox.put(job)
+        return await done
+
+    def _run(self) -> None:
+        batch, running, waiting = self._model.batch(), dict[int, Stream](), list[Stream]()
+        while True:
+            if not self._receive(waiting, block=not (running or waiting)):
+                break
+            waiting = [s for s in waiting if not s.cancelled]
+            for row in [row for row, stream in running.items() if stream.cancelled]:
+                batch.cancel(row)
+                del running[row]
+            try:
+                self._join(batch, running, waiting)
+                self._deliver(batch, running)
+            except Exception as e:
+                log.exception("decoding failed")
+                for stream in running.values():
+                    stream.put(e)
+                batch, running = self._model.batch(), {}
+        for stream in [*running.values(), *waiting]:
+            stream.put(ConnectionAbortedError("the server is going down"))
+
+    def _receive(self, waiting: list[Stream], *, block: bool) -> bool:
+        """Take everything out of the inbox; False when the engine is to stop."""
+        while block or not self._inbox.empty():
+            item = self._inbox.get()
+            block = False
+            if item is None:
+                return False
+            if isinstance(item, Stream):
+                waiting.append(item)
+            else:
+                item()
+                # A job is a turn of its own, or an idle engine would sleep on what came with it.
+        return True
+
+    def _join(self, batch: Batch, running: dict[int, Stream], waiting: list[Stream]) -> None:
+        while waiting and len(running) < self._max_batch:
+            stream = waiting.pop(0)
+            try:
+                running[batch.add([stream.request])[0]] = stream
+            except Exception as e:  # noqa: BLE001 - only this request is at fault
+                stream.put(e)
+
+    def _deliver(self, batch: Batch, running: dict[int, Stream]) -> None:
+        if not running:
+            return
+        for token in batch.step():
+            stream = running.get(token.row)
+            if stream is None:
+                continue
+            if token.finish:
+                del running[token.row]
+            stream.put(token)

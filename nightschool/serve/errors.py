@@ -1,0 +1,127 @@
+"""Every error as OpenAI's clients expect it, and bodies that are too large."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from nightschool.errors import (
+    BadRequest,
+    DreamError,
+    NightschoolError,
+    NotFound,
+    StoreError,
+    VersionError,
+)
+from nightschool.serve import wire
+
+log = logging.getLogger(__name__)
+_STATUS: list[tuple[type[Exception], int, str]] = [
+    (BadRequest, 400, "invalid_request_error"),
+    (NotFound, 404, "invalid_request_error"),
+    (DreamError, 409, "conflict_error"),
+    (StoreError, 507, "storage_error"),
+    (VersionError, 503, "version_error"),
+    (NightschoolError, 500, "server_error"),
+]
+
+
+def describe(error: Exception) -> tuple[int, dict[str, Any]]:
+    """Status and body for an error."""
+    for kind, status, name in _STATUS:
+        if isinstance(error, kind):
+            param, code = getattr(error, "param", None), getattr(error, "code", None)
+            missing = "model_not_found" if isinstance(error, NotFound) and "no model" in str(error) else None
+            return status, wire.error_body(str(error), name, param, code or missing)
+    log.error("unexpected error", exc_info=error)
+    return 500, wire.error_body("internal error: see the server's log", "server_error")
+
+
+def install(app: FastAPI) -> None:
+    """Map errors in one place."""
+
+    async def known(_: Request, error: Exception) -> JSONResponse:
+        status, body = describe(error)
+        return JSONResponse(body, status)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return JSONResponse(wire.error_body("the body is no JSON", "invalid_request_error"), 400)
+        details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
+        bad = wire.explain(_AsValidationError(details))  # type: ignore[arg-type]
+        return JSONResponse(describe(bad)[1], 400)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        body = wire.error_body(str(error.detail), "invalid_request_error")
+        return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+
+    app.add_exception_handler(NightschoolError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ValidationError, known)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, known)
+
+
+class _AsValidationError:
+    """FastAPI's list of errors, with the method that Pydantic's has."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        self._errors = errors
+
+    def errors(self) -> list[dict[str, Any]]:
+        return self._errors
+
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class BodyLimit:
+    """Answers 413 to a body over the limit without reading all of it."""
+
+    def __init__(self, app: Any, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._limit:
+            await self._refuse(send)
+            return
+        # Buffered here, so that a body of unknown length is refused before the application sees it.
+        messages: list[dict[str, Any]] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            if size > self._limit:
+                await self._refuse(send)
+                return
+        messages.reverse()
+
+        async def replay() -> dict[str, Any]:
+            return messages.pop() if messages else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _refuse(self, send: Send) -> None:
+        text = f"the body is larger than {self._limit} bytes (--serve.max_body_bytes)"
+        body = json.dumps(wire.error_body(text, "invalid_request_error", code="body_too_large")).encode()
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,118 @@
+"""Recording sessions: which conversation a request belongs to, and what of it is new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session as Orm
+
+from nightschool.store.engine import now
+from nightschool.store.schema import SessionRow, TurnRow
+from nightschool.types import Message, Tools
+
+ROOT = ""  # the chain before the first message
+
+
+def link(chain: str, message: Message) -> str:
+    """The hash of a conversation that goes on with `message`. Clients trim answers, so whitespace at the
+    ends does not count."""
+    data = {**message.to_json(), "content": message.content.strip()}
+    return hashlib.sha256((chain + json.dumps(data, sort_keys=True)).encode()).hexdigest()
+
+
+def chains(messages: Sequence[Message]) -> list[str]:
+    """One hash for each beginning of a conversation."""
+    out, chain = [], ROOT
+    for message in messages:
+        chain = link(chain, message)
+        out.append(chain)
+    return out
+
+
+def turns(orm: Orm, session_id: str) -> Sequence[TurnRow]:
+    """What the session consists of now, in order."""
+    query = select(TurnRow).where(TurnRow.session_id == session_id, TurnRow.superseded_at.is_(None))
+    return orm.scalars(query.order_by(TurnRow.position)).all()
+
+
+def find(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
+    """The newest session of this user that `history` goes on from: all that is recorded of it is a beginning
+    of `history` that ends with an answer."""
+    beginnings = zip(chains(history), history, strict=True)
+    answered = [chain for chain, message in beginnings if message.role == "assistant"]
+    if not answered:
+        return None
+    rows = orm.scalars(
+        select(TurnRow)
+        .join(SessionRow)
+        .where(TurnRow.chain.in_(answered), TurnRow.superseded_at.is_(None), SessionRow.user == user)
+        .order_by(TurnRow.position.desc(), TurnRow.id.desc())
+    )
+    for row in rows:
+        if len(turns(orm, row.session_id)) == row.position + 1:  # nothing was said after it
+            return row.session_id
+    return None
+
+
+def append(
+    orm: Orm,
+    *,
+    session_id: str | None,
+    user: str | None,
+    messages: Sequence[Message],
+    tools: Tools,
+    source: str,
+    answer: dict[str, Any] | None = None,
+) -> str:
+    """Bring a session up to `messages`; `answer` holds the last one's response id, version and tokens.
+
+    Where the client's history differs from what is recorded (the user edited or regenerated), the recorded
+    turns from there on are superseded, not deleted. A client that sends a session id but only its newest
+    message is taken at its word in the same way: what it sends is the conversation.
+    """
+    if session_id is None:
+        session_id = find(orm, messages[:-1], user) if answer is not None else None
+    session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
+    _touch(orm, session_id, user, tools, source)
+    recorded = turns(orm, session_id)
+    hashes = chains(messages)
+    same = 0
+    while same < min(len(recorded), len(hashes)) and recorded[same].chain == hashes[same]:
+        same += 1
+    if answer and same == len(messages):  # the same answer again is a new turn all the same
+        same -= 1
+    stale = [row.id for row in recorded[same:]]
+    orm.execute(update(TurnRow).where(TurnRow.id.in_(stale)).values(superseded_at=now()))
+    for i in range(same, len(messages)):
+        details = answer if answer and i == len(messages) - 1 else {}
+        orm.add(
+            TurnRow(
+                session_id=session_id,
+                position=i,
+                message=messages[i].to_json(),
+                chain=hashes[i],
+                created_at=now(),
+                **details,
+            )
+        )
+    return session_id
+
+
+def _touch(orm: Orm, session_id: str, user: str | None, tools: Tools, source: str) -> None:
+    """Create the session, or note that it went on; the newest tools count."""
+    row = orm.get(SessionRow, session_id)
+    if row is None:
+        stamp = now()
+        row = SessionRow(
+            id=session_id, user=user, source=source, tools=list(tools), created_at=stamp, updated_at=stamp
+        )
+        orm.add(row)
+    else:
+        row.updated_at = now()
+        row.tools = list(tools) or row.tools
+    orm.flush()

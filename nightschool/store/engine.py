@@ -1,0 +1,89 @@
+"""Opening the database: pragmas, migrations, and errors a user can act on."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError
+
+from nightschool.errors import StoreError
+
+
+def now() -> str:
+    """UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def open_engine(url: str) -> Engine:
+    """Connect and bring the tables up to date. Raises StoreError."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _pragmas)
+        event.listen(engine, "begin", _begin)
+    with explained(url), _one_at_a_time(url):
+        migrate(engine)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Run the migrations that are missing."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _pragmas(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late, see `_begin`
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes the lock at once: one that reads first and writes later could not be serialised."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _one_at_a_time(url: str) -> Iterator[None]:
+    """Two processes that open a new home at once must not both create its tables."""
+    database = make_url(url).database
+    if not url.startswith("sqlite") or not database or database == ":memory:":
+        yield
+        return
+    with Path(f"{database}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn the database's and the disk's refusals into one line that says what to do."""
+    where = make_url(url).database
+    try:
+        yield
+    except DatabaseError as e:
+        reason = str(e.orig).strip().splitlines()[0] if e.orig else str(e)
+        raise StoreError(_message(reason, where)) from e
+    except OSError as e:
+        raise StoreError(f"cannot open the store {where}: {e.strerror}") from e
+
+
+def _message(reason: str, where: str | None) -> str:
+    if "full" in reason:
+        return f"the disk is full at {where}: free some space and try again, nothing was lost"
+    if "locked" in reason:
+        return f"the store {where} is busy: another process writes to it, try again"
+    if "readonly" in reason or "unable to open" in reason:
+        return f"the store {where} cannot be written ({reason}): check its owner, or set NIGHTSCHOOL_HOME"
+    return f"the store {where} refused: {reason} (`nightschool doctor` checks it)"

@@ -1,0 +1,397 @@
+"""The store's face: one short transaction a call, durable when it returns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session as Orm
+
+from nightschool.errors import BadRequest, NotFound, StoreError
+from nightschool.store import conversations
+from nightschool.store.engine import explained, now, open_engine
+from nightschool.store.schema import (
+    CounterRow,
+    DreamRow,
+    FeedbackRow,
+    LiveRow,
+    SessionRow,
+    SkippedRow,
+    SwapRow,
+    TurnRow,
+    VersionRow,
+)
+from nightschool.types import BASE, Feedback, Message, Rating, Session, Tools, Version
+
+
+class Store:
+    """Sessions, feedback, dreams and versions. Safe to open from several processes and threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, home: Path) -> Store:
+        """Open (or create) the database of a home. Raises StoreError."""
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise StoreError(f"cannot create {home} ({e.strerror}): set NIGHTSCHOOL_HOME to a folder") from e
+        return cls(open_engine(f"sqlite:///{home / 'nightschool.db'}"))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Orm]:
+        with explained(str(self._engine.url)), Orm(self._engine) as orm, orm.begin():
+            yield orm
+
+    @contextmanager
+    def _reading(self) -> Iterator[Orm]:
+        engine = self._engine.execution_options(reading=True)
+        with explained(str(self._engine.url)), Orm(engine) as orm, orm.begin():
+            yield orm
+
+    # Sessions
+
+    def record(
+        self,
+        *,
+        session_id: str | None,
+        user: str | None,
+        history: Sequence[Message],
+        answer: Message,
+        tools: Tools = (),
+        response_id: str,
+        version: str,
+        tokens: Sequence[int] = (),
+        logprobs: Sequence[float] = (),
+        source: str = "api",
+    ) -> str:
+        """Record an answer and what came before it; returns the session's id. Raises StoreError."""
+        details = {
+            "response_id": response_id,
+            "version": version,
+            "token_ids": list(tokens),
+            "logprobs": list(logprobs),
+        }
+        with self._writing() as orm:
+            return conversations.append(
+                orm,
+                session_id=session_id,
+                user=user,
+                messages=[*history, answer],
+                tools=tools,
+                source=source,
+                answer=details,
+            )
+
+    def session(self, session_id: str) -> Session:
+        """Raises NotFound."""
+        with self._reading() as orm:
+            row = orm.get(SessionRow, session_id)
+            if row is None:
+                raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
+            return _session(orm, row)
+
+    def sessions(self) -> list[Session]:
+        """Newest first."""
+        with self._reading() as orm:
+            rows = orm.scalars(select(SessionRow).order_by(SessionRow.created_at.desc())).all()
+            return [_session(orm, row) for row in rows]
+
+    def session_of_response(self, response_id: str) -> str:
+        """The session that holds a response. Raises NotFound."""
+        with self._reading() as orm:
+            found = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
+        if found is None:
+            raise NotFound(f"there is no response {response_id}")
+        return found
+
+    def find_session(self, history: Sequence[Message], user: str | None) -> str | None:
+        """The session that a conversation goes on from, if it is recorded."""
+        with self._reading() as orm:
+            return conversations.find(orm, history, user)
+
+    def import_session(
+        self,
+        session_id: str | None,
+        *,
+        user: str | None,
+        messages: Sequence[Message],
+        tools: Tools,
+        feedback: Feedback | None,
+    ) -> tuple[str, bool]:
+        """Add a whole session; (its id, whether anything was new). Raises BadRequest where the id holds
+        another conversation."""
+        if session_id is None:
+            content = json.dumps([user, [m.to_json() for m in messages], list(tools)], sort_keys=True)
+            session_id = f"imp_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        with self._writing() as orm:
+            exists = orm.get(SessionRow, session_id) is not None
+            if exists:
+                recorded = tuple(Message.from_json(t.message) for t in conversations.turns(orm, session_id))
+                if recorded != tuple(messages):
+                    raise BadRequest(f"session {session_id} exists already with other messages", "id")
+            else:
+                conversations.append(
+                    orm, session_id=session_id, user=user, messages=messages, tools=tools, source="import"
+                )
+            rated = feedback is not None and _rate(orm, feedback, session_id)
+        return session_id, not exists or rated
+
+    def skip(self, reason: str, detail: str = "", session_id: str | None = None) -> None:
+        """Note that something was not recorded."""
+        with self._writing() as orm:
+            orm.add(SkippedRow(reason=reason, detail=detail, session_id=session_id, created_at=now()))
+
+    def skipped(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        with self._reading() as orm:
+            return [_plain(r) for r in orm.scalars(select(SkippedRow).order_by(SkippedRow.id.desc()))]
+
+    # Feedback
+
+    def rate(self, feedback: Feedback) -> bool:
+        """Add a rating; False where that id came before with the same content.
+
+        Raises NotFound (session) and BadRequest (the id came before with other content).
+        """
+        with self._writing() as orm:
+            return _rate(orm, feedback, feedback.session_id)
+
+    def retract(self, session_id: str) -> Feedback | None:
+        """Take the newest rating of a session back; None where there is none."""
+        with self._writing() as orm:
+            row = _newest_rating(orm, session_id)
+            if row is None:
+                return None
+            row.retracted_at = now()
+            return _feedback(row)
+
+    def retract_feedback(self, feedback_id: str) -> Feedback:
+        """Take one rating back; again changes nothing. Raises NotFound."""
+        with self._writing() as orm:
+            row = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback_id))
+            if row is None:
+                raise NotFound(f"there is no feedback {feedback_id}")
+            row.retracted_at = row.retracted_at or now()
+            return _feedback(row)
+
+    def feedback(self, session_id: str | None = None) -> list[Feedback]:
+        """Oldest first."""
+        query = select(FeedbackRow).order_by(FeedbackRow.number)
+        if session_id is not None:
+            query = query.where(FeedbackRow.session_id == session_id)
+        with self._reading() as orm:
+            return [_feedback(row) for row in orm.scalars(query)]
+
+    # Dreams
+
+    def start_dream(
+        self, dream_id: str, *, sessions: Sequence[str], parent: str, config: dict[str, Any], pid: int
+    ) -> None:
+        """Note that a dream began. Raises StoreError where another one is running."""
+        with self._writing() as orm:
+            running = orm.scalar(select(DreamRow.id).where(DreamRow.status == "running"))
+            if running:
+                raise StoreError(f"dream {running} is running: wait for it to end")
+            stamp = now()
+            orm.add(
+                DreamRow(
+                    id=dream_id,
+                    status="running",
+                    sessions=list(sessions),
+                    parent=parent,
+                    config=config,
+                    pid=pid,
+                    created_at=stamp,
+                    updated_at=stamp,
+                )
+            )
+
+    def update_dream(self, dream_id: str, **changes: Any) -> None:
+        """Change status, pid, progress, verdict, version or error. Raises NotFound."""
+        with self._writing() as orm:
+            row = _dream(orm, dream_id)
+            for name, value in changes.items():
+                setattr(row, name, value)
+            row.updated_at = now()
+
+    def dream(self, dream_id: str) -> dict[str, Any]:
+        """Raises NotFound."""
+        with self._reading() as orm:
+            return _plain(_dream(orm, dream_id))
+
+    def dreams(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        with self._reading() as orm:
+            return [_plain(r) for r in orm.scalars(select(DreamRow).order_by(DreamRow.number.desc()))]
+
+    def running_dream(self) -> dict[str, Any] | None:
+        """The dream that a living process is at."""
+        running = (d for d in self.dreams() if d["status"] == "running")
+        return next((d for d in running if _alive(d["pid"])), None)
+
+    # Versions
+
+    def next_version(self, stem: str) -> str:
+        """Reserve a name `stem@N`; N is never given out again."""
+        with self._writing() as orm:
+            row = orm.get(CounterRow, stem) or CounterRow(stem=stem, last=0)
+            row.last += 1
+            orm.add(row)
+            return f"{stem}@{row.last}"
+
+    def add_version(self, version: Version) -> None:
+        with self._writing() as orm:
+            orm.add(
+                VersionRow(
+                    name=version.name,
+                    parent=version.parent,
+                    path=version.path,
+                    sessions=list(version.sessions),
+                    dream_id=version.dream_id,
+                    created_at=version.created_at or now(),
+                )
+            )
+
+    def version(self, name: str) -> Version:
+        """Raises NotFound."""
+        with self._reading() as orm:
+            return _version(_version_row(orm, name))
+
+    def versions(self) -> list[Version]:
+        """Oldest first."""
+        with self._reading() as orm:
+            return [_version(r) for r in orm.scalars(select(VersionRow).order_by(VersionRow.number))]
+
+    def live(self) -> str:
+        """The live version's name, or `base`."""
+        with self._reading() as orm:
+            return _live(orm)
+
+    def set_live(self, name: str, *, expect: str | None = None) -> None:
+        """Move the live pointer. Raises NotFound, and StoreError where it is not at `expect` any more."""
+        with self._writing() as orm:
+            if name != BASE:
+                _version_row(orm, name)
+            live = _live(orm)
+            if expect is not None and live != expect:
+                raise StoreError(
+                    f"the live version is {live} by now, no longer {expect}: nothing was changed"
+                )
+            orm.add(LiveRow(version=name, created_at=now()))
+
+    def lineage(self, name: str) -> list[Version]:
+        """A version and its ancestors, oldest first; nothing for `base`. Raises NotFound."""
+        out: list[Version] = []
+        with self._reading() as orm:
+            while name != BASE:
+                out.append(_version(_version_row(orm, name)))
+                name = out[-1].parent
+        return out[::-1]
+
+    def note_swap(self, version: str, ok: bool, detail: str) -> None:
+        """A server loaded a version, or refused to."""
+        with self._writing() as orm:
+            orm.add(SwapRow(version=version, ok=ok, detail=detail, created_at=now()))
+
+    def swaps(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        with self._reading() as orm:
+            return [_plain(r) for r in orm.scalars(select(SwapRow).order_by(SwapRow.id.desc()))]
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process exists (one of another user counts)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _session(orm: Orm, row: SessionRow) -> Session:
+    rating = _newest_rating(orm, row.id)
+    return Session(
+        id=row.id,
+        messages=tuple(Message.from_json(t.message) for t in conversations.turns(orm, row.id)),
+        tools=tuple(row.tools),
+        user=row.user,
+        source=row.source,
+        created_at=row.created_at,
+        rating=cast(Rating, rating.rating) if rating else None,
+        comment=rating.comment if rating else None,
+    )
+
+
+def _newest_rating(orm: Orm, session_id: str) -> FeedbackRow | None:
+    query = select(FeedbackRow).where(
+        FeedbackRow.session_id == session_id, FeedbackRow.retracted_at.is_(None)
+    )
+    return orm.scalar(query.order_by(FeedbackRow.number.desc()).limit(1))
+
+
+def _rate(orm: Orm, feedback: Feedback, session_id: str) -> bool:
+    known = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback.id))
+    if known:
+        if (known.session_id, known.rating, known.comment) != (session_id, feedback.rating, feedback.comment):
+            raise BadRequest(f"feedback {feedback.id} exists already with other content", "id")
+        return False
+    if orm.get(SessionRow, session_id) is None:
+        raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
+    orm.add(
+        FeedbackRow(
+            id=feedback.id,
+            session_id=session_id,
+            rating=feedback.rating,
+            comment=feedback.comment,
+            created_at=feedback.created_at or now(),
+        )
+    )
+    return True
+
+
+def _feedback(row: FeedbackRow) -> Feedback:
+    rating = cast(Rating, row.rating)
+    return Feedback(
+        row.id, row.session_id, rating, row.comment, row.created_at, retracted=row.retracted_at is not None
+    )
+
+
+def _dream(orm: Orm, dream_id: str) -> DreamRow:
+    row = orm.scalar(select(DreamRow).where(DreamRow.id == dream_id))
+    if row is None:
+        raise NotFound(f"there is no dream {dream_id}")
+    return row
+
+
+def _version_row(orm: Orm, name: str) -> VersionRow:
+    row = orm.scalar(select(VersionRow).where(VersionRow.name == name))
+    if row is None:
+        raise NotFound(f"there is no version {name}: `nightschool versions` lists them")
+    return row
+
+
+def _version(row: VersionRow) -> Version:
+    return Version(row.name, row.parent, row.path, tuple(row.sessions), row.dream_id, row.created_at)
+
+
+def _live(orm: Orm) -> str:
+    return orm.scalar(select(LiveRow.version).order_by(LiveRow.number.desc()).limit(1)) or BASE
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A row's columns, without its internal number."""
+    names = [c.key for c in row.__table__.columns if c.key != "number"]
+    return {name: getattr(row, name) for name in names}

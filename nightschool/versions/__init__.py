@@ -1,0 +1,1 @@
+"""Versions: immutable adapters on disk, with checksums and lineage. No torch here."""
