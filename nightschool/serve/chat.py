@@ -173,13 +173,13 @@ class Chat:
         def chunk(delta: dict[str, object], finish: str | None = None) -> str:
             return wire.event(wire.chunk(answer.id, answer.created, answer.version, delta, finish))
 
-        recorded = False
+        complete = False
         try:
             yield chunk({"role": "assistant", "content": ""})
             async for piece in self._pieces(answer):
                 yield chunk({"content": piece})
+            complete = True  # from here on it is recorded, even if the client leaves meanwhile
             message, finish = await self._record(answer)
-            recorded = True
             # Text after a tool call, or a call that was none, was held back until now.
             if not message.tool_calls and (rest := message.content[answer.text.sent :]):
                 yield chunk({"content": rest})
@@ -192,7 +192,7 @@ class Chat:
                 yield wire.event({**last, "choices": [], "usage": answer.usage})
             yield wire.event("[DONE]")
         except (asyncio.CancelledError, GeneratorExit):
-            if not recorded:
+            if not complete:
                 await asyncio.shield(self._skip(answer))
             raise
         except Exception as e:  # noqa: BLE001 - the status line is out; the client must still be told

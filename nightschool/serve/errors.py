@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -87,8 +89,11 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+LINGER = 5.0  # seconds that a refused body is still read for, and thrown away
+
+
 class BodyLimit:
-    """Answers 413 to a body over the limit without reading all of it."""
+    """Answers 413 to a body over the limit without keeping it."""
 
     def __init__(self, app: Any, limit: int) -> None:
         self._app, self._limit = app, limit
@@ -99,7 +104,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await self._refuse(send)
+            await self._refuse(receive, send, more=True)
             return
         # Buffered here, so that a body of unknown length is refused before the application sees it.
         messages: list[dict[str, Any]] = []
@@ -108,9 +113,9 @@ class BodyLimit:
             message = await receive()
             messages.append(message)
             size += len(message.get("body", b""))
-            more = message["type"] == "http.request" and message.get("more_body", False)
+            more = _more(message)
             if size > self._limit:
-                await self._refuse(send)
+                await self._refuse(receive, send, more=more)
                 return
         messages.reverse()
 
@@ -119,9 +124,18 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _refuse(self, receive: Receive, send: Send, *, more: bool) -> None:
+        # A client reads the answer only after it has sent its body; closing before then would reset it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while more:
+                    more = _more(await receive())
         text = f"the body is larger than {self._limit} bytes (--serve.max_body_bytes)"
         body = json.dumps(wire.error_body(text, "invalid_request_error", code="body_too_large")).encode()
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _more(message: dict[str, Any]) -> bool:
+    return message["type"] == "http.request" and bool(message.get("more_body", False))

@@ -1,0 +1,373 @@
+"""The server through its real client."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import openai
+import pytest
+
+from nightschool.types import BASE, Version
+from tests.serve.conftest import Server
+
+TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+
+
+def test_answers_and_names_who_answered(server: Server) -> None:
+    raw = server.client.chat.completions.with_raw_response.create(
+        model="live", messages=[{"role": "user", "content": "hello"}]
+    )
+    answer = raw.parse()
+    assert answer.choices[0].message.content == "base heard hello"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.model == raw.headers["x-nightschool-version"] == BASE
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == len("base heard hello") + 1  # EOS is sampled, too
+
+
+def test_streams_the_same(server: Server) -> None:
+    chunks = list(
+        server.client.chat.completions.create(
+            model="live",
+            messages=[{"role": "user", "content": "grüße"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "base heard grüße"
+    assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 5  # really in pieces
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+    assert chunks[-1].usage is not None
+    assert {c.model for c in chunks} == {BASE}
+
+
+def test_max_tokens_and_stop(server: Server) -> None:
+    answer = server.client.chat.completions.create(
+        model="base", messages=[{"role": "user", "content": "x"}], max_tokens=4
+    )
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("base", "length")
+    assert server.ask("one two three", stop=["two"]) == "base heard one "
+
+
+def test_every_turn_is_recorded_with_its_tokens(server: Server) -> None:
+    raw = server.client.chat.completions.with_raw_response.create(
+        model="live", messages=[{"role": "user", "content": "hi"}], user="ann"
+    )
+    session = server.store.session(raw.headers["x-session-id"])
+    assert [m.content for m in session.messages] == ["hi", "base heard hi"]
+    assert session.user == "ann"
+    assert server.store.session_of_response(raw.parse().id) == session.id
+
+
+def test_a_session_is_found_by_its_messages(server: Server) -> None:
+    first = server.ask("hi")
+    second = server.ask("hi", first, "more")
+    server.ask("hi", first, "more", second, "again")
+    server.ask("hi")  # another one begins the same way
+    assert [len(s.messages) for s in server.store.sessions()] == [2, 6]
+
+
+def test_an_edited_answer_replaces_the_recorded_one(server: Server) -> None:
+    server.ask("hi", session="mine")
+    server.ask("hi", "what I wanted", "next", session="mine")
+    contents = [m.content for m in server.store.session("mine").messages]
+    assert contents == ["hi", "what I wanted", "next", "base heard next"]
+
+
+def test_requests_that_come_together(server: Server) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(server.ask, [f"n{i}" for i in range(4)]))
+    assert answers == [f"base heard n{i}" for i in range(4)]
+
+
+def add_version(server: Server, folder: Path, name: str, logprob: float = -1.0) -> None:
+    """A version whose attestation says what the scripted model will score."""
+    directory = folder / name
+    directory.mkdir(parents=True)
+    cases = [{"prompt": [65], "tokens": [66, 0], "logprobs": [logprob, logprob]}]
+    (directory / "attest.json").write_text(json.dumps({"tolerance": 0.1, "cases": cases}))
+    server.store.add_version(Version(name, BASE, str(directory)))
+
+
+def test_versions_in_one_batch(server: Server, tmp_path: Path) -> None:
+    add_version(server, tmp_path, "n@1")
+    assert server.ask("warm up", model="n@1") == "n@1 heard warm up"
+    joined, seen = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        seen.set()
+        joined.wait(20)
+
+    server.model.before_step = hold
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(server.ask, "a", model="base")
+        assert seen.wait(20)
+        second = pool.submit(server.ask, "b", model="n@1")
+        # Let the first go on until the second has joined it.
+        server.model.before_step = lambda: None
+        joined.set()
+        assert (first.result(), second.result()) == ("base heard a", "n@1 heard b")
+
+
+def test_a_new_live_version_answers_without_a_restart_and_running_answers_finish(
+    server: Server, tmp_path: Path
+) -> None:
+    add_version(server, tmp_path, "n@1")
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        started.set()
+        go_on.wait(20)
+
+    server.model.before_step = hold
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(server.ask, "old")
+        assert started.wait(20)
+        server.store.set_live("n@1")
+        next_one = pool.submit(server.ask, "new")
+        go_on.set()
+        assert running.result() == "base heard old"
+        assert next_one.result() == "n@1 heard new"
+    assert server.store.swaps()[0]["ok"]
+    assert server.http.get("/healthz").json()["answering"] == "n@1"
+    server.store.set_live(BASE)
+    assert server.ask("back") == "base heard back"
+
+
+@pytest.mark.parametrize("fault", ["logprobs", "missing", "empty"])
+def test_a_version_that_cannot_prove_itself_is_refused_once(
+    server: Server, tmp_path: Path, fault: str
+) -> None:
+    add_version(server, tmp_path, "n@1", logprob=-1.5 if fault == "logprobs" else -1.0)
+    attest = tmp_path / "n@1" / "attest.json"
+    if fault == "missing":
+        attest.unlink()
+    if fault == "empty":
+        attest.write_text('{"tolerance": 1, "cases": []}')
+    server.store.set_live("n@1")
+    assert server.ask("x") == server.ask("x") == "base heard x"
+    (swap,) = server.store.swaps()
+    assert not swap["ok"]
+    assert "n@1" in swap["detail"]
+    health = server.http.get("/healthz").json()
+    assert (health["live"], health["answering"]) == ("n@1", BASE)
+    with pytest.raises(openai.InternalServerError):
+        server.ask("x", model="n@1")
+
+
+def test_models_lists_base_live_and_versions(server: Server, tmp_path: Path) -> None:
+    add_version(server, tmp_path, "n@1")
+    assert [m.id for m in server.client.models.list()] == ["live", "base", "n@1"]
+    assert server.http.get("/v1/versions").json()["data"][0]["name"] == "n@1"
+
+
+def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
+    call = '<tool_call>{"name": "find", "arguments": {"q": "x"}}</tool_call>'
+    server = serving(lambda prompt, _: "found it" if "<tool_response>" in prompt else f"Let me see. {call}")
+    messages: list[dict[str, object]] = [{"role": "user", "content": "find x"}]
+    answer = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)  # type: ignore[arg-type]
+    message = answer.choices[0].message
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert message.content == "Let me see."
+    assert message.tool_calls is not None
+    assert json.loads(message.tool_calls[0].function.arguments) == {"q": "x"}  # type: ignore[union-attr]
+    messages += [
+        message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "42"},
+    ]
+    again = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)  # type: ignore[arg-type]
+    assert again.choices[0].message.content == "found it"
+    assert len(server.store.sessions()[0].messages) == 4
+    assert server.store.sessions()[0].tools[0]["function"]["name"] == "find"
+
+
+def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[..., Server]) -> None:
+    server = serving(lambda *_: 'Wait. <tool_call>{"name": "find", "arguments": {}}</tool_call>')
+    chunks = list(
+        server.client.chat.completions.create(
+            model="live",
+            messages=[{"role": "user", "content": "go"}],
+            tools=TOOLS,
+            stream=True,  # type: ignore[arg-type]
+        )
+    )
+    text = "".join(c.choices[0].delta.content or "" for c in chunks)
+    calls = [c.choices[0].delta.tool_calls for c in chunks if c.choices[0].delta.tool_calls]
+    assert text == "Wait. "
+    assert calls[0][0].function.name == "find"  # type: ignore[index,union-attr]
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
+def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
+    said = server.ask("hi")
+    thanks = server.ask("hi", said, "/good")
+    assert "will be learned" in thanks
+    (session,) = server.store.sessions()
+    assert session.rating == "good"
+    assert [m.content for m in session.messages] == ["hi", said]
+    # The client sends the command and its answer back; neither reaches the model or the record.
+    assert server.ask("hi", said, "/good", thanks, "next") == "base heard next"
+    assert [m.content for m in server.store.session(session.id).messages] == [
+        "hi",
+        said,
+        "next",
+        "base heard next",
+    ]
+    assert "will not be learned" in server.ask("hi", said, "next", "base heard next", "/bad too long")
+    assert server.store.session(session.id).comment == "too long"
+    assert "Took back" in server.ask("hi", said, "next", "base heard next", "/undo")
+    assert server.store.session(session.id).rating == "good"
+    assert "d_1" in server.ask("/dream")
+    assert server.dreams == ["d_1"]
+    assert "no recorded session" in server.ask("/good")
+    assert server.ask("/goodbye") == "base heard /goodbye"
+
+
+def test_commands_stream(server: Server) -> None:
+    chunks = list(
+        server.client.chat.completions.create(
+            model="live", messages=[{"role": "user", "content": "/dream"}], stream=True
+        )
+    )
+    assert "d_1" in "".join(c.choices[0].delta.content or "" for c in chunks)
+
+
+def test_feedback_is_idempotent_and_can_be_taken_back(server: Server) -> None:
+    server.ask("hi", session="mine")
+    body = {"id": "f1", "session_id": "mine", "rating": "good"}
+    assert server.http.post("/v1/feedback", json=body).json()["new"]
+    assert not server.http.post("/v1/feedback", json=body).json()["new"]
+    clash = server.http.post("/v1/feedback", json={**body, "rating": "bad"})
+    assert clash.status_code == 400
+    assert server.http.get("/v1/sessions/mine").json()["rating"] == "good"
+    assert server.http.delete("/v1/feedback/f1").json()["retracted"]
+    assert server.http.get("/v1/sessions/mine").json()["rating"] is None
+    assert server.http.get("/v1/sessions").json()["data"][0]["turns"] == 2
+
+
+def test_dreams_over_http(server: Server) -> None:
+    assert server.http.post("/v1/dreams").status_code == 202
+    server.store.start_dream("d_9", sessions=[], parent=BASE, config={}, pid=1)
+    busy = server.http.post("/v1/dreams")
+    assert busy.status_code == 409
+    assert "d_9" in busy.json()["error"]["message"]
+    assert server.http.get("/v1/dreams/d_9").json()["status"] == "running"
+    assert len(server.http.get("/v1/dreams").json()["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"logit_bias": {"1": 2}}, "logit_bias"),
+        ({"n": 2}, "n"),
+        ({"temperature": 3}, "temperature"),
+        ({"logprobs": True}, "logprobs"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0"),
+        ({"messages": [{"role": "assistant"}]}, "messages.0"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+    ],
+)
+def test_what_is_not_supported_is_refused_in_openais_shape(
+    server: Server, change: dict[str, object], param: str
+) -> None:
+    body = {"model": "live", "messages": [{"role": "user", "content": "x"}], **change}
+    answer = server.http.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["param"].startswith(param)
+    assert "\n" not in error["message"]
+    assert server.store.sessions() == []
+
+
+def test_broken_json_unknown_model_unknown_session(server: Server) -> None:
+    broken = server.http.post(
+        "/v1/chat/completions", content="{", headers={"content-type": "application/json"}
+    )
+    assert (broken.status_code, broken.json()["error"]["message"]) == (400, "the body is no JSON")
+    with pytest.raises(openai.NotFoundError) as missing:
+        server.ask("x", model="nobody@1")
+    assert missing.value.code == "model_not_found"
+    assert server.http.get("/v1/sessions/nope").status_code == 404
+    assert server.http.get("/nope").json()["error"]["type"] == "invalid_request_error"
+    bad_id = server.http.post(
+        "/v1/chat/completions",
+        json={"model": "live", "messages": [{"role": "user", "content": "x"}]},
+        headers={"X-Session-Id": "a b"},
+    )
+    assert bad_id.status_code == 400
+
+
+def test_too_long_for_the_window(serving: Callable[..., Server]) -> None:
+    server = serving(context_length=64)
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.ask("x" * 64)
+    assert refused.value.code == "context_length_exceeded"
+    assert server.ask("x" * 30) == "base heard " + "x" * 5  # clamped to the room that is left
+    assert len(server.store.sessions()) == 1
+
+
+def test_a_body_over_the_limit(serving: Callable[..., Server]) -> None:
+    server = serving(max_body_bytes=1000)
+    body = json.dumps({"model": "live", "messages": [{"role": "user", "content": "x" * 2000}]}).encode()
+    for content in (body, iter([body[:500], body[500:]])):  # with a length, and chunked
+        answer = server.http.post(
+            "/v1/chat/completions", content=content, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert answer.json()["error"]["code"] == "body_too_large"
+    assert server.ask("ok") == "base heard ok"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_failing_model_fails_only_its_answer(serving: Callable[..., Server]) -> None:
+    server = serving(lambda prompt, version: "\N{BOMB}" if "boom" in prompt else "fine")
+    with pytest.raises(openai.InternalServerError):
+        server.ask("boom")
+    assert server.ask("hello") == "fine"
+    streamed = server.http.post(
+        "/v1/chat/completions",
+        json={"model": "live", "stream": True, "messages": [{"role": "user", "content": "boom"}]},
+    )
+    assert '"error"' in streamed.text
+    assert "[DONE]" not in streamed.text
+
+
+def test_a_store_that_refuses_is_told_to_the_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nightschool.errors import StoreError
+
+    def full(**_: object) -> str:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(server.store, "record", full)
+    with pytest.raises(openai.InternalServerError, match="disk is full"):
+        server.ask("x")
+
+
+def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = threading.Event()
+    skip = server.store.skip
+
+    def tell(*args: str) -> None:
+        skip(*args)
+        noted.set()
+
+    def hold() -> None:  # the answer is not complete before the server has seen the client go
+        if len(server.model.calls) > 3:
+            noted.wait(20)
+
+    monkeypatch.setattr(server.store, "skip", tell)
+    server.model.before_step = hold
+    stream = server.client.chat.completions.create(
+        model="live", messages=[{"role": "user", "content": "y"}], stream=True
+    )
+    next(iter(stream))
+    stream.close()
+    assert noted.wait(20)
+    assert "went away" in server.store.skipped()[0]["reason"]
+    assert server.store.sessions() == []
