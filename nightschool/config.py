@@ -20,57 +20,86 @@ ENV_PREFIX = "NIGHTSCHOOL_"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelConfig(_Section):
     """Which language model, and how it is run."""
 
-    # "smollm2-135m" is embedded; else a local directory or a hub id of a causal LM with a chat template.
     id: str = "smollm2-135m"
+    """`smollm2-135m` is embedded; else a local directory or a hub id of a causal LM with a chat template."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    threads: int = Field(default=0, ge=0)  # 0: as many as the machine has cores
+    """Where it runs; `auto` takes a GPU where there is one."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """`auto`: float32 on a CPU without bfloat16 instructions (it is faster there), else bfloat16."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads; 0 means as many as the machine has cores."""
 
 
 class ServeConfig(_Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8420, ge=0, le=65535)
-    max_batch: int = Field(default=32, ge=1)  # requests decoded together; more wait
+    """Port; 0 takes a free one."""
+    max_batch: int = Field(default=32, ge=1)
+    """Requests decoded together; more wait."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
-    max_tokens: int = Field(default=512, ge=1)  # when the request does not say
+    """Largest request."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Longest answer where the request does not say."""
 
 
 class LearnConfig(_Section):
     """One dream's training."""
 
     seed: int = 0
+    """The same seed gives the same adapter on the same machine."""
     divergence: Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"] = "forward_kl"
-    top_k: int = Field(default=64, ge=1)  # for divergence = top_k
+    """Between teacher and student, per token."""
+    top_k: int = Field(default=64, ge=1)
+    """The teacher's likeliest tokens, for `divergence = top_k`; the rest is one bin."""
     rank: int = Field(default=16, ge=1)
+    """Of the LoRA adapter, on all linear layers."""
     lr: float = Field(default=5e-4, gt=0)
-    steps: int = Field(default=60, ge=1)  # at most; practice that is held back decides
-    batch: int = Field(default=8, ge=1)  # practice requests a step
+    """AdamW's learning rate."""
+    steps: int = Field(default=60, ge=1)
+    """At most; practice that is held back decides when to stop."""
+    batch: int = Field(default=8, ge=1)
+    """Practice requests a step."""
     max_new_tokens: int = Field(default=64, ge=1)
+    """Longest answer that is practised or measured."""
     temperature: float = Field(default=1.0, gt=0)
-    informed_share: float = Field(default=0.5, ge=0, le=1)  # trajectories that are the known right answer
-    anchors: int = Field(default=4, ge=0)  # unrelated requests a step
+    """Of the student's own tries."""
+    informed_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of trajectories that are the known right answer, where there is one; 0 also leaves the answer
+    out of the teacher's context."""
+    anchors: int = Field(default=4, ge=0)
+    """Unrelated requests a step, on which the student is to stay what it was."""
     anchor_weight: float = Field(default=1.0, ge=0)
+    """Of their KL in the loss."""
     clip: float = Field(default=1.0, gt=0)
-    variations: int = Field(default=96, ge=0)  # a session
-    held_back: int = Field(default=32, ge=0)  # a session; half of it steers the training, half is the gate's
+    """Largest norm of the gradient."""
+    variations: int = Field(default=96, ge=0)
+    """Practice requests made from a session."""
+    held_back: int = Field(default=32, ge=0)
+    """Variations that are never practised; half of them steer the training, half are the gate's."""
     measure_every: int = Field(default=10, ge=1)
+    """Steps between two measurements on held-back practice."""
     checkpoint_every: int = Field(default=5, ge=1)
+    """Steps between two checkpoints; a killed dream resumes from the last one."""
 
 
 class GateConfig(_Section):
     """What a candidate must show."""
 
-    kl_budget: float = Field(default=0.1, ge=0)  # nats per token to base, on unrelated requests
-    alpha: float = Field(default=0.05, gt=0, lt=1)  # of the paired test
-    keep: float = Field(default=0.9, ge=0, le=1)  # share of its accuracy that an earlier lesson must keep
+    kl_budget: float = Field(default=0.1, ge=0)
+    """Nats per token to base, on unrelated requests."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Of the paired test that held-back practice improved."""
+    keep: float = Field(default=0.9, ge=0, le=1)
+    """Share of its accuracy that an earlier lesson must keep."""
 
 
 class Config(_Section):

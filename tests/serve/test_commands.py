@@ -1,0 +1,49 @@
+"""Which messages are commands, and what of a history remains without them."""
+
+import pytest
+
+from nightschool.serve.commands import Command, obey, parse, split
+from nightschool.store import Store
+from nightschool.types import Message
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/good", Command("good")),
+        (" /undo\n", Command("undo")),
+        ("/bad", Command("bad")),
+        ("/bad too\nlong", Command("bad", "too\nlong")),
+        ("/dream", Command("dream")),
+        ("/good job", None),
+        ("/badly", None),
+        ("say /good", None),
+        ("/dream now", None),
+    ],
+)
+def test_a_command_is_the_whole_message(text: str, command: Command | None) -> None:
+    assert parse(Message("user", text)) == command
+    assert parse(Message("assistant", text)) is None
+
+
+def test_commands_and_their_answers_leave_no_trace() -> None:
+    u, a = (lambda t: Message("user", t)), (lambda t: Message("assistant", t))
+    history = [
+        u("hi"),
+        a("hello"),
+        u("/good"),
+        a("Thank you."),
+        u("/bad no"),
+        u("more"),
+        a("yes"),
+        u("/undo"),
+    ]
+    kept, command = split(history)
+    assert [m.content for m in kept] == ["hi", "hello", "more", "yes"]
+    assert command == Command("undo")
+    assert split([u("hi"), a("hello")]) == ([u("hi"), a("hello")], None)
+
+
+def test_what_goes_wrong_is_said(store: Store) -> None:
+    assert "did not work: there is no session" in obey(Command("good"), store, "nope", None)
+    assert "does not dream" in obey(Command("dream"), store, None, None)
