@@ -8,7 +8,6 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from nightschool.models.attention import NAME as ATTENTION
 from nightschool.models.hf import HFModel
 from nightschool.store import Store
 
@@ -62,7 +61,6 @@ def tiny_net(seed: int = 0, dtype: torch.dtype = torch.float32) -> LlamaForCausa
         eos_token_id=1,
         pad_token_id=1,
         bos_token_id=None,
-        attn_implementation=ATTENTION,
         initializer_range=0.3,
     )
     return LlamaForCausalLM(config).to(dtype)

@@ -31,7 +31,7 @@ class Drift:
         """Mean over tokens of KL(base || version), in nats."""
         pairs = zip(self._base, self._hidden(version), strict=True)
         with torch.no_grad():
-            kl = [forward_kl(self._model.logits(b), self._model.logits(v)) for b, v in pairs]
+            kl = [forward_kl(self._model.logits(b), self._model.logits(v))[0] for b, v in pairs]
         return float(torch.cat(kl).mean())
 
     def _hidden(self, version: str) -> list[torch.Tensor]:

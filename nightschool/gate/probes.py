@@ -35,8 +35,8 @@ def answers(
     prefix: Prefix | None = None,
 ) -> list[str]:
     """Greedy answers, as text."""
-    requests = [GenerateRequest(tuple(p), Sampling(max_tokens), version, prefix) for p in prompts]
-    return [model.decode(g.tokens).strip() for g in generate(model, requests, AT_ONCE)]
+    requests = [GenerateRequest(tuple(p), Sampling(max_tokens), version) for p in prompts]
+    return [model.decode(g.tokens).strip() for g in generate(model, requests, AT_ONCE, prefix)]
 
 
 def passed(model: LanguageModel, probes: Sequence[Probe], version: str, max_tokens: int) -> list[bool]:

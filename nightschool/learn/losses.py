@@ -1,6 +1,8 @@
 """Divergences between next-token distributions: teacher p (never differentiated), student q.
 
-All take logits [tokens, vocabulary] of any float dtype and return nats per token [tokens], in float32.
+Each takes logits [tokens, vocabulary] of any float dtype and returns, in float32, its value in nats per token
+[tokens] and its derivative by the student's logits [tokens, vocabulary]. Written out by hand, because the
+vocabulary is what costs: one softmax for each side serves both, in place.
 """
 
 from __future__ import annotations
@@ -10,41 +12,45 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.linalg import vecdot
 
-Divergence = Callable[[Tensor, Tensor], Tensor]
+Divergence = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def forward_kl(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
+def forward_kl(teacher_NV: Tensor, student_NV: Tensor) -> tuple[Tensor, Tensor]:
     """KL(p || q), over the full vocabulary: the student must cover whatever the teacher would say."""
-    logp, logq = _logp(teacher_NV), _logq(student_NV)
-    return (logp.exp() * (logp - logq)).sum(-1)
+    (logp, p), (logq, q) = _normalised(teacher_NV), _normalised(student_NV)
+    return vecdot(p, logp.sub_(logq)), q.sub_(p)
 
 
-def reverse_kl(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
+def reverse_kl(teacher_NV: Tensor, student_NV: Tensor) -> tuple[Tensor, Tensor]:
     """KL(q || p): the student must not say what the teacher would not."""
-    logp, logq = _logp(teacher_NV), _logq(student_NV)
-    return (logq.exp() * (logq - logp)).sum(-1)
+    (logp, _), (logq, q) = _normalised(teacher_NV), _normalised(student_NV)
+    return _through_softmax(q, logq.sub_(logp))
 
 
-def jensen_shannon(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
+def jensen_shannon(teacher_NV: Tensor, student_NV: Tensor) -> tuple[Tensor, Tensor]:
     """Half KL(p || m) plus half KL(q || m) with m = (p + q) / 2: symmetric, at most ln 2."""
-    logp, logq = _logp(teacher_NV), _logq(student_NV)
-    logm = torch.logaddexp(logp, logq) - math.log(2)
-    return ((logp.exp() * (logp - logm)).sum(-1) + (logq.exp() * (logq - logm)).sum(-1)) / 2
+    (logp, p), (logq, q) = _normalised(teacher_NV), _normalised(student_NV)
+    logm = torch.logaddexp(logp, logq).sub_(math.log(2))
+    from_q, gradient = _through_softmax(q, logq.sub_(logm))
+    return (vecdot(p, logp.sub_(logm)) + from_q) / 2, gradient.div_(2)
 
 
 def top_k(k: int) -> Divergence:
     """KL(p || q) over the teacher's k likeliest tokens and one bin that holds all others: a lower bound of
     `forward_kl` (data processing), without the bias of dropping the tail."""
 
-    def divergence(teacher_NV: Tensor, student_NV: Tensor) -> Tensor:
-        logp, logq = _logp(teacher_NV), _logq(student_NV)
-        top, index = logp.topk(min(k, logp.shape[-1]))
-        picked = logq.gather(-1, index)
-        tail_p, tail_q = _log_rest(top), _log_rest(picked)
-        # An empty tail weighs nothing, but 0 * inf is nan.
-        tail = torch.where(tail_p.exp() > 1e-9, tail_p.exp() * (tail_p - tail_q), torch.zeros_like(tail_p))
-        return (top.exp() * (top - picked)).sum(-1) + tail
+    def divergence(teacher_NV: Tensor, student_NV: Tensor) -> tuple[Tensor, Tensor]:
+        (logp, _), (logq, q) = _normalised(teacher_NV), _normalised(student_NV)
+        top_logp, index = logp.topk(min(k, logp.shape[-1]))
+        top_p, top_logq = top_logp.exp(), logq.gather(-1, index)
+        rest_logp, rest_logq = (x.scatter(-1, index, -math.inf).logsumexp(-1) for x in (logp, logq))
+        # Where the tail is empty it weighs nothing, but 0 * inf is nan.
+        apart = torch.where(rest_logp.isfinite(), rest_logp - rest_logq, 0.0)
+        value = vecdot(top_p, top_logp - top_logq) + rest_logp.exp() * apart
+        gradient = (q * (1 - apart.exp())[:, None]).scatter(-1, index, top_logq.exp() - top_p)
+        return value, gradient
 
     return divergence
 
@@ -56,14 +62,15 @@ def divergence(name: str, k: int) -> Divergence:
     return {"forward_kl": forward_kl, "reverse_kl": reverse_kl, "jensen_shannon": jensen_shannon}[name]
 
 
-def _logp(logits: Tensor) -> Tensor:
-    return logits.detach().float().log_softmax(-1)
+def _normalised(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
+    """(log-probabilities, probabilities), in half the time of `log_softmax` and `exp` on a CPU."""
+    x = logits_NV.to(torch.float32, copy=True)
+    p = x.sub_(x.amax(-1, keepdim=True)).exp()
+    total = p.sum(-1, keepdim=True)
+    return x.sub_(total.log()), p.div_(total)
 
 
-def _logq(logits: Tensor) -> Tensor:
-    return logits.float().log_softmax(-1)
-
-
-def _log_rest(logs_NK: Tensor) -> Tensor:
-    """log(1 - sum of exp), kept finite [N]."""
-    return torch.log1p(-logs_NK.exp().sum(-1).clamp(max=1 - 1e-7))
+def _through_softmax(q: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean of g under q, its derivative by q's logits where g = log q - log r + const): q (g - mean)."""
+    mean = vecdot(q, g)
+    return mean, q.mul_(g.sub_(mean[:, None]))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import Divergence
+from nightschool.learn.step import Distil
 from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 
@@ -61,8 +62,8 @@ class OPSD:
         ]
 
     @torch.no_grad()
-    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> list[Tensor]:
-        """The teacher's final hidden states [answer, width] for each trajectory."""
+    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Distil:
+        """What the teacher thinks at every token of the trajectories."""
         new = [t for t in trajectories if not (t.given and t.drill.id in self._given_hidden)]
         pairs = [(self._teacher_prompt(t.drill), t.answer) for t in new]
         adapter = self._model.adapter(self._teacher_version)
@@ -70,15 +71,9 @@ class OPSD:
         scored = {id(t): h for t, h in zip(new, hidden, strict=True)}
         # A copy, or the dream would keep whole packed forwards alive.
         self._given_hidden |= {t.drill.id: scored[id(t)].clone() for t in new if t.given}
-        return [scored[id(t)] if id(t) in scored else self._given_hidden[t.drill.id] for t in trajectories]
-
-    def loss(self, trajectories: Sequence[Trajectory], teacher: Sequence[Tensor], student: str) -> Tensor:
-        """The token mean, differentiable in the student's adapter."""
-        pairs = [(t.drill.student, t.answer) for t in trajectories]
-        hidden_ND = torch.cat(self._model.answers_hidden(pairs, self._model.adapter(student)))
-        with torch.no_grad():
-            teacher_NV = self._model.logits(torch.cat(list(teacher)))
-        return self._divergence(teacher_NV, self._model.logits(hidden_ND)).mean()
+        known = self._given_hidden
+        every = [scored[id(t)] if id(t) in scored else known[t.drill.id] for t in trajectories]
+        return Distil(torch.cat(every), self._divergence)
 
     def _teacher_prompt(self, drill: Drill) -> tuple[int, ...]:
         informed = self._informed_share > 0 and drill.informed is not None

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from nightschool.config import LearnConfig
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import Anchor, AnchorPool
+from nightschool.learn.anchors import AnchorPool
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.opsd import Trajectory
+from nightschool.learn.step import Distil, Signal, accumulate
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
@@ -28,8 +28,7 @@ class Rule(Protocol):
     """What a learning rule is to the loop."""
 
     def trajectories(self, drills: Sequence[Drill], student: str, seed: int) -> list[Trajectory]: ...
-    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> list[Tensor]: ...
-    def loss(self, trajectories: Sequence[Trajectory], teacher: Sequence[Tensor], student: str) -> Tensor: ...
+    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Signal: ...
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,15 @@ def _step(
     sampled = [t for t in trajectories if not t.given]
     progress.tokens += sum(len(t.answer) for t in sampled)
     rolled = time.perf_counter()
-    teacher = rule.teach(course, trajectories)
+    signal = rule.teach(course, trajectories)
     taught = time.perf_counter()
-    loss = rule.loss(trajectories, teacher, STUDENT)
-    loss.backward()  # type: ignore[no-untyped-call]
-    anchor_loss = _anchor(model, anchors.take(progress.step, config.anchors), config.anchor_weight)
+    batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
+    if held := anchors.take(progress.step, config.anchors):
+        live_ND = torch.cat([a.hidden_AD for a in held])
+        batches.append(
+            ([(a.prompt, a.answer) for a in held], Distil(live_ND, forward_kl, config.anchor_weight))
+        )
+    loss, *anchor_loss = (float(loss_N.mean()) for loss_N in accumulate(model, adapter, batches))
     torch.nn.utils.clip_grad_norm_(adapter.parameters(), config.clip)
     optimizer.step()
     optimizer.zero_grad()
@@ -147,24 +150,9 @@ def _step(
         accuracy = after.history[-1][1] if after.history else None
         speed = len(sampled) / (done - started)
         times = (rolled - started, taught - rolled, done - taught)
-        return StepReport(
-            after.step, config.steps, float(loss.detach()), anchor_loss, speed, accuracy, *times
-        )
+        return StepReport(after.step, config.steps, loss, sum(anchor_loss), speed, accuracy, *times)
 
     return report
-
-
-def _anchor(model: HFModel, anchors: list[Anchor], weight: float) -> float:
-    """Add the gradient of weight * KL(live || student), and return the KL (nats per token)."""
-    if not anchors or not weight:
-        return 0.0
-    pairs = [(a.prompt, a.answer) for a in anchors]
-    hidden_ND = torch.cat(model.answers_hidden(pairs, model.adapter(STUDENT)))
-    with torch.no_grad():
-        live_NV = model.logits(torch.cat([a.hidden_AD for a in anchors]))
-    loss = forward_kl(live_NV, model.logits(hidden_ND)).mean()
-    (weight * loss).backward()  # type: ignore[no-untyped-call]
-    return float(loss.detach())
 
 
 def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Drill]:

@@ -50,10 +50,11 @@ class Request:
 def build_lesson(session: Session, *, seed: int, variations: int, held_back: int) -> Lesson:
     """Practice for a session: its own requests and seeded variations of them, some held back.
 
-    A function of its arguments; nothing that is held back is ever practised.
+    A function of the settings and of what was said (not of the session's id, which is random). Nothing that
+    is held back is ever practised.
     """
-    rng = random.Random(f"{seed}:{session.id}")
-    context = tuple(m for m in session.messages)
+    context = session.messages
+    rng = random.Random(f"{seed}:{[m.to_json() for m in context]}")
     system = tuple(m for m in context if m.role == "system")
     requests, drops = _requests(context)
     seen = {r.text for r in requests}

@@ -1,69 +1,165 @@
-"""Attention without copies: PyTorch's scaled dot product with grouped queries, whatever the mask.
+"""How the tokens of one forward see each other, and what was computed before.
 
-Transformers' own "sdpa" repeats keys and values for every query head as soon as there is a mask, which
-costs more than the attention itself when a long prefix is shared.
+A forward runs all its tokens in one row, [tokens, ...], whatever rows of text they belong to: everything in
+a decoder but attention works token by token. The objects here are that exception. Each is called once a
+layer, with positions already rotated in, and knows which tokens belong together:
+
+    Packed     rows of text one after the other, each causal over itself, all behind a shared prefix
+    Continued  rows that go on from keys and values of their own, for learning
+    Decoding   one new token for each row of a cache
+
+Keys and values of a shared prefix are never copied: attention over the prefix and attention over a row's
+own tokens are computed apart and merged by their log-sum-exps (the identity behind FlashAttention,
+arXiv 2205.14135, section 3.1).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import sdpa_mask
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.functional import pad, scaled_dot_product_attention
 
-NAME = "nightschool"
+from nightschool.models.cache import PrefixCache, RowCache
 
 
-def causal() -> Tensor:
-    """The mask that stands for plain causal attention.
+class Attention(Protocol):
+    """Called by layer 0, 1, ... in order."""
 
-    Transformers hands a four-dimensional mask through as it is. Given none, it would build one, asking the
-    cache for sizes in a way that changes from release to release.
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        """[tokens, heads, width]; H query heads share G key heads."""
+        ...
+
+
+class Packed:
+    """Rows of the given lengths, one after the other. With `keep`, `kept` collects what each layer computed:
+    keys and values [2, key heads, tokens, width]."""
+
+    def __init__(
+        self, lengths: Sequence[int], prefix: PrefixCache | None = None, *, keep: bool = False
+    ) -> None:
+        self._lengths, self._prefix, self._keep = list(lengths), prefix, keep
+        self.kept: list[Tensor] = []
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        q, k, v = (t.transpose(0, 1)[None] for t in (q_THD, k_TGD, v_TGD))
+        if self._keep:
+            self.kept.append(torch.cat([k, v]))
+        prefix = self._prefix.layers[layer].unsqueeze(1) if self._prefix else None
+        rows = list(zip(*(t.split(self._lengths, 2) for t in (q, k, v)), strict=True))
+        if prefix is None or q.device.type != "cpu":  # only the CPU's kernel hands out its log-sum-exps
+            out = torch.cat([_causal(q, k, v, prefix) for q, k, v in rows], 2)
+        else:
+            own = [attend(*row, causal=True) for row in rows]
+            parts = (torch.cat([out for out, _ in own], 2), torch.cat([lse for _, lse in own], 2))
+            out = merge(parts, attend(q, prefix[0], prefix[1]))
+        return out[0].transpose(0, 1)
+
+
+class Continued:
+    """Rows of the given lengths, each going on from what a forward of its beginning kept, without a gradient
+    there. `kept` is that of `Packed`, `before` the lengths of those beginnings (all may be 0).
+
+    Written out in matrix products: the backward of the fused kernel takes five times as long on a CPU.
     """
-    return torch.empty(0, 0, 0, 0)
 
-
-def attention(
-    module: Any,
-    q_BHQD: Tensor,
-    k_BGKD: Tensor,
-    v_BGKD: Tensor,
-    mask: Tensor | None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Returns [batch, queries, heads, width]. An empty mask: causal, as many queries as keys."""
-    if mask is not None and mask.numel() == 0:
-        mask = None
-    if q_BHQD.shape[2] == 1:
-        out = _one_query(q_BHQD, k_BGKD, v_BGKD, mask, scaling)
-    else:
-        out = scaled_dot_product_attention(
-            q_BHQD,
-            k_BGKD,
-            v_BGKD,
-            attn_mask=mask,
-            is_causal=mask is None,
-            scale=scaling,
-            enable_gqa=q_BHQD.shape[1] != k_BGKD.shape[1],
+    def __init__(self, lengths: Sequence[int], kept: Sequence[Tensor], before: Sequence[int]) -> None:
+        self._kept, device = kept, kept[0].device
+        self._from_past = _padding(before).to(device)
+        self._from_own = _padding(lengths).to(device)
+        own, past = max(lengths), max(before)
+        self._real = torch.cat([torch.arange(n) + i * own for i, n in enumerate(lengths)]).to(device)
+        seen_BP = torch.arange(past)[None] < torch.tensor(before)[:, None]
+        seen_BSK = torch.cat(
+            [
+                seen_BP[:, None].expand(-1, own, -1),
+                torch.ones(own, own, dtype=torch.bool).tril().expand(len(lengths), -1, -1),
+            ],
+            2,
         )
-    return out.transpose(1, 2).contiguous(), None
+        mask = torch.zeros(seen_BSK.shape, dtype=kept[0].dtype).masked_fill_(~seen_BSK, float("-inf"))
+        self._mask_BSK = mask.to(device)
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        batch, own = self._from_own.shape
+        (_, heads, width), groups = q_THD.shape, k_TGD.shape[1]
+        each = heads // groups
+        past_NGBPD = self._kept[layer][:, :, self._from_past]
+        # Query heads that share a key head stand under one another: one product serves them all.
+        q = q_THD[self._from_own].view(batch, own, groups, each, width).permute(0, 2, 3, 1, 4)
+        k, v = (
+            torch.cat([past_NGBPD[i].transpose(0, 1), new[self._from_own].transpose(1, 2)], 2).flatten(0, 1)
+            for i, new in enumerate((k_TGD, v_TGD))
+        )
+        mask = self._mask_BSK[:, None].repeat(1, groups, each, 1).flatten(0, 1)
+        scores = torch.baddbmm(
+            mask, q.reshape(batch * groups, each * own, width), k.transpose(1, 2), alpha=width**-0.5
+        )
+        out = torch.bmm(scores.softmax(-1), v).view(batch, groups, each, own, width)
+        return out.permute(0, 3, 1, 2, 4).reshape(batch * own, heads, width)[self._real]
 
 
-def _one_query(
-    q_BH1D: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: Tensor | None, scale: float | None
-) -> Tensor:
-    """Decoding: the query heads that share a key head become its queries, so nothing is repeated."""
-    batch, heads, _, width = q_BH1D.shape
-    groups = k_BGKD.shape[1]
-    q = q_BH1D.view(batch, groups, heads // groups, width)
-    out = scaled_dot_product_attention(q, k_BGKD, v_BGKD, attn_mask=mask, scale=scale)
-    return out.reshape(batch, heads, 1, width)
+class Decoding:
+    """The next token of every row of a cache, all behind a shared prefix where there is one."""
+
+    def __init__(self, cache: RowCache, prefix: PrefixCache | None = None) -> None:
+        self._cache, self._prefix = cache, prefix
+        self._mask = cache.begin()
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        rows, heads, width = q_THD.shape  # a token is a row here
+        groups = k_TGD.shape[1]
+        keys, values = self._cache.write(layer, k_TGD, v_TGD)
+        # The query heads that share a key head become its queries, so nothing is repeated.
+        q = q_THD.view(rows, groups, heads // groups, width)
+        if self._prefix is None:
+            out = scaled_dot_product_attention(q, keys, values, attn_mask=self._mask)
+            return out.reshape(rows, heads, width)
+        prefix = self._prefix.layers[layer].unsqueeze(1)
+        if q.device.type != "cpu":
+            shared = prefix.expand(-1, rows, -1, -1, -1)
+            k, v = torch.cat([shared[0], keys], 2), torch.cat([shared[1], values], 2)
+            mask = None if self._mask is None else pad(self._mask, (prefix.shape[3], 0))
+            return scaled_dot_product_attention(q, k, v, attn_mask=mask).reshape(rows, heads, width)
+        out, lse = attend(q, keys, values, mask=self._mask)
+        own = out.reshape(1, rows, heads, width).transpose(1, 2), lse.reshape(1, rows, heads).transpose(1, 2)
+        return merge(own, attend(q_THD.transpose(0, 1)[None], prefix[0], prefix[1]))[0].transpose(0, 1)
 
 
-AttentionInterface.register(NAME, attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+Part = tuple[
+    Tensor, Tensor
+]  # attention over some keys [..., queries, width], its log-sum-exps [..., queries]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, mask: Tensor | None = None) -> Part:
+    """Attention [batch, heads, queries, width] with the log-sum-exps of its scores, on a CPU, without
+    gradients."""
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q, k, v, is_causal=causal, attn_mask=mask
+    )
+    return out, lse
+
+
+def merge(a: Part, b: Part) -> Tensor:
+    """Attention over the keys of both parts."""
+    share = torch.sigmoid(a[1] - b[1])[..., None]
+    return (a[0] * share + b[0] * (1 - share)).to(a[0].dtype)
+
+
+def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
+    """A row over itself and the prefix before it; differentiable."""
+    if prefix is None:
+        return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    keys, values = torch.cat([prefix[0], k], 2), torch.cat([prefix[1], v], 2)
+    bias = causal_lower_right(q.shape[2], keys.shape[2])
+    return scaled_dot_product_attention(q, keys, values, attn_mask=bias, enable_gqa=True)
+
+
+def _padding(lengths: Sequence[int]) -> Tensor:
+    """Where in a packed row the tokens of padded rows stand, [rows, longest]; padding repeats token 0."""
+    starts = [sum(lengths[:i]) for i in range(len(lengths))]
+    at = torch.arange(max(lengths))[None] + torch.tensor(starts)[:, None]
+    return at.masked_fill(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None], 0)

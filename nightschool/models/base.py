@@ -28,12 +28,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """One row: `tokens` is the prompt (behind `prefix`, where one is given), `version` who answers."""
+    """One row: `tokens` is the prompt, `version` who answers."""
 
     tokens: tuple[int, ...]
     sampling: Sampling
     version: str = BASE
-    prefix: Prefix | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ class LanguageModel(Protocol):
         """The text, without special tokens."""
         ...
 
-    def batch(self) -> Batch: ...
+    def batch(self, prefix: Prefix | None = None) -> Batch:
+        """An empty batch, all of whose rows will stand behind `prefix`."""
+        ...
 
     def prefix(self, tokens: Sequence[int], version: str = BASE) -> Prefix:
         """Compute the key-value cache of `tokens` once."""
@@ -127,11 +128,14 @@ class LanguageModel(Protocol):
 
 
 def generate(
-    model: LanguageModel, requests: Sequence[GenerateRequest], at_once: int = 32
+    model: LanguageModel,
+    requests: Sequence[GenerateRequest],
+    at_once: int = 32,
+    prefix: Prefix | None = None,
 ) -> list[Generation]:
-    """Answer all requests, at most `at_once` rows at a time, in the order given."""
+    """Answer all requests (behind a prefix), at most `at_once` rows at a time, in the order given."""
     out = [Generation() for _ in requests]
-    batch, waiting, owner = model.batch(), list(range(len(requests)))[::-1], dict[int, int]()
+    batch, waiting, owner = model.batch(prefix), list(range(len(requests)))[::-1], dict[int, int]()
     while waiting or len(batch):
         joining = [waiting.pop() for _ in range(min(len(waiting), at_once - len(batch)))]
         if joining:

@@ -1,15 +1,11 @@
 """A causal language model of Hugging Face transformers, on a CPU or a GPU.
 
-What the model's own code is used for: embedding, layers, output head. What is ours: how rows share one
-forward. Rows are padded on the *right*, so under a causal mask no real token ever sees padding and no mask
-is needed; rows behind a shared prefix are packed into one row with a block mask, so that the prefix's
-key-value cache is neither copied nor recomputed.
+Rows of text that run together are packed one after the other, without padding; behind a shared prefix they
+neither copy nor recompute its key-value cache (`models.attention`).
 """
 
 from __future__ import annotations
 
-import inspect
-import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -23,14 +19,14 @@ from nightschool.config import ModelConfig
 from nightschool.errors import ContextTooLong, ModelError, VersionError
 from nightschool.models import embedded, lora
 from nightschool.models import tools as plain_tools
-from nightschool.models.attention import NAME as ATTENTION
-from nightschool.models.attention import causal
+from nightschool.models.attention import Attention, Continued, Packed
 from nightschool.models.base import Prefix, to_template
-from nightschool.models.cache import Capture, PrefixCache
+from nightschool.models.cache import PrefixCache
 from nightschool.models.decode import RowBatch
+from nightschool.models.decoder import Decoder, supports
+from nightschool.models.generic import Generic
 from nightschool.types import BASE, Message, Tools
 
-log = logging.getLogger(__name__)
 Tokens = Sequence[int]
 
 
@@ -48,9 +44,7 @@ def load(config: ModelConfig) -> HFModel:
     transformers_logging.disable_progress_bar()  # ours shows the stages
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        net = AutoModelForCausalLM.from_pretrained(
-            path, dtype=_dtype(config.dtype, device), attn_implementation=ATTENTION
-        )
+        net = AutoModelForCausalLM.from_pretrained(path, dtype=_dtype(config.dtype, device))
     except (OSError, ValueError, KeyError, ImportError) as e:
         reason = str(e).strip().splitlines()[0]
         raise ModelError(f"cannot load the model {config.id!r}: {reason}") from e
@@ -72,21 +66,19 @@ def _multiplies_bfloat16() -> bool:
 
 
 class HFModel:
-    """See `models.base.LanguageModel`; and what training needs: `hidden`, `behind`, `logits`, adapters."""
+    """See `models.base.LanguageModel`; and what training needs: `answers_hidden`, `logits`, adapters."""
 
     def __init__(self, net: Any, tokenizer: Any, name: str) -> None:
         if not tokenizer.chat_template:
             raise ModelError(f"the model {name!r} has no chat template: use an instruction-tuned one")
-        self.net, self.tokenizer, self.name = net.eval().requires_grad_(False), tokenizer, name
+        net.eval().requires_grad_(False)
+        self.tokenizer, self.name, self._net = tokenizer, name, net
         self.device: torch.device = net.device
         self.dtype: torch.dtype = net.dtype
-        self.context_length: int = net.config.max_position_embeddings
+        self.context_length = _window(net.config)
         self.eos = _eos_tokens(net, tokenizer)
-        self.route = lora.Route()
-        self._shapes = lora.install(net, self.route)
+        self._body = Decoder(net) if supports(net.config) else Generic(net)
         self._adapters: dict[str, lora.Adapter] = {}
-        parameters = inspect.signature(net.model.forward).parameters
-        self._cache_argument = "cache" if "cache" in parameters else "past_key_values"
 
     # Text
 
@@ -114,15 +106,16 @@ class HFModel:
 
     # Running
 
-    def batch(self) -> RowBatch:
-        return RowBatch(self)
+    def batch(self, prefix: Prefix | None = None) -> RowBatch:
+        assert prefix is None or isinstance(prefix, PrefixCache)
+        return RowBatch(self, prefix)
 
     @torch.inference_mode()
     def prefix(self, tokens: Tokens, version: str = BASE) -> PrefixCache:
         self.check_length(len(tokens))
-        capture = Capture()
-        self.run(torch.tensor([list(tokens)], device=self.device), self.adapter(version), cache=capture)
-        return PrefixCache(tuple(tokens), capture.layers)
+        attention = Packed([len(tokens)], keep=True)
+        self.run_rows([tokens], attention, self.adapter(version))
+        return PrefixCache(tuple(tokens), attention.kept)
 
     @torch.inference_mode()
     def score(
@@ -152,69 +145,57 @@ class HFModel:
         prompt's last token, and the answer's last token (EOS) predicts nothing.
         """
         rows = [[*prompt, *answer[:-1]] for prompt, answer in pairs]
-        hidden = self.behind(prefix, rows, adapter) if prefix else self.hidden(rows, adapter)
-        return [
-            h[len(prompt) - 1 : len(prompt) + len(answer) - 1]
-            for h, (prompt, answer) in zip(hidden, pairs, strict=True)
-        ]
+        attention = Packed([len(row) for row in rows], prefix)
+        before = [prefix.length if prefix else 0] * len(rows)
+        hidden = self.run_rows(rows, attention, adapter, before)
+        return [h[len(prompt) - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
 
-    def hidden(self, rows: Sequence[Tokens], adapter: lora.Adapter | None) -> list[Tensor]:
-        """Final hidden states [length, width] of each row; rows run padded together."""
-        ids_BL = pad_right(rows, self.eos[0], self.device)
-        self.check_length(ids_BL.shape[1])
-        hidden_BLD = self.run(ids_BL, adapter)
-        return [hidden_BLD[i, : len(row)] for i, row in enumerate(rows)]
+    def learning_hidden(self, pairs: Sequence[tuple[Tokens, Tokens]], adapter: lora.Adapter) -> list[Tensor]:
+        """`answers_hidden`, differentiable in the adapter.
 
-    def behind(
-        self, prefix: PrefixCache, rows: Sequence[Tokens], adapter: lora.Adapter | None
-    ) -> list[Tensor]:
-        """The same for rows that stand behind a prefix (without gradients through the prefix)."""
-        hidden, _ = self.behind_with_cache(prefix, rows, adapter)
-        return hidden
+        No gradient flows through the prompts' keys and values: what is learned is how to answer, not how to
+        read (measured: docs/performance.md), at a third of the cost.
+        """
+        heads = [prompt[:-1] for prompt, _ in pairs]
+        before = [len(head) for head in heads]
+        rows = [[prompt[-1], *answer[:-1]] for prompt, answer in pairs]
+        reading = Packed(before, keep=True)
+        with torch.no_grad():
+            self.run_rows(heads, reading, adapter)
+        attention = Continued([len(row) for row in rows], reading.kept, before)
+        return self.run_rows(rows, attention, adapter, before)
 
-    def behind_with_cache(
-        self, prefix: PrefixCache, rows: Sequence[Tokens], adapter: lora.Adapter | None
-    ) -> tuple[list[Tensor], Capture]:
-        """Also the keys and values that the packed rows added."""
-        lengths = [len(row) for row in rows]
-        self.check_length(prefix.length + max(lengths))
-        ids_1T = torch.tensor([[t for row in rows for t in row]], device=self.device)
-        positions_1T = torch.cat([torch.arange(n) for n in lengths])[None].to(self.device) + prefix.length
-        mask = prefix.block_mask(lengths, self.dtype)
-        capture = Capture(prefix)
-        hidden_TD = self.run(ids_1T, adapter, cache=capture, positions=positions_1T, mask=mask)[0]
-        return list(torch.split(hidden_TD, lengths)), capture
-
-    def run(
+    def run_rows(
         self,
-        ids_BL: Tensor,
-        adapter: lora.Adapter | list[lora.Adapter | None] | None,
-        *,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> Tensor:
-        """One forward of the model's body; `adapter` serves all rows, or is a list with one per row."""
-        if isinstance(adapter, list):
-            self.route.by_row(adapter, self.device)
-        else:
-            self.route.all_rows(adapter)
-        if positions is None:
-            positions = torch.arange(ids_BL.shape[1], device=self.device)[None]
-        out = self.net.model(
-            input_ids=ids_BL,
-            attention_mask=causal() if mask is None else mask,
-            position_ids=positions,
-            use_cache=False,
-            **{self._cache_argument: cache},
-        )
-        hidden: Tensor = out.last_hidden_state
-        return hidden
+        rows: Sequence[Tokens],
+        attention: Attention,
+        adapter: lora.Adapter | None,
+        before: Sequence[int] | None = None,
+    ) -> list[Tensor]:
+        """Final hidden states [length, width] of rows that run packed; `before`: how many tokens each one
+        goes on from."""
+        lengths = [len(row) for row in rows]
+        before = before or [0] * len(rows)
+        for n, b in zip(lengths, before, strict=True):
+            self.check_length(b + n)
+        ids_T = torch.tensor([t for row in rows for t in row], device=self.device)
+        positions = [torch.arange(b, b + n) for n, b in zip(lengths, before, strict=True)]
+        positions_T = torch.cat(positions).to(self.device)
+        hidden_TD = self.run(ids_T, positions_T, attention, lora.all_tokens(adapter))
+        return list(hidden_TD.split(lengths))
+
+    def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
+        """Final hidden states [tokens, width] of one forward."""
+        return self._body.run(ids_T, positions_T, attention, spans)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """[..., width] -> [..., vocabulary], in the model's dtype."""
-        out: Tensor = self.net.get_output_embeddings()(hidden)
-        return out
+        """[tokens, width] -> [tokens, vocabulary], in the model's dtype."""
+        return self._body.logits(hidden)
+
+    def logits_back(self, gradient: Tensor) -> Tensor:
+        """Derivative by the logits [tokens, vocabulary] -> by the hidden states [tokens, width]."""
+        weight: Tensor = self._net.get_output_embeddings().weight
+        return gradient.to(weight.dtype) @ weight
 
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
@@ -235,14 +216,14 @@ class HFModel:
         return self._adapters[version]
 
     def fresh_adapter(self, rank: int, seed: int) -> lora.Adapter:
-        return lora.fresh(self._shapes, rank, seed, self.device, self.dtype)
+        return lora.fresh(self._body.groups, rank, seed, self.device, self.dtype)
 
     def put(self, version: str, adapter: lora.Adapter) -> None:
         """Serve this adapter object under a name (a student while it learns)."""
         self._adapters[version] = adapter
 
     def load(self, version: str, directory: Path) -> None:
-        self._adapters[version] = lora.load(directory, self._shapes, self.device, self.dtype)
+        self._adapters[version] = lora.load(directory, self._body.groups, self.device, self.dtype)
 
     def unload(self, version: str) -> None:
         self._adapters.pop(version, None)
@@ -251,10 +232,10 @@ class HFModel:
         return list(self._adapters)
 
 
-def pad_right(rows: Sequence[Tokens], fill: int, device: torch.device) -> Tensor:
-    """[rows, longest]; the filling is never seen by a real token (causal mask)."""
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
+def _window(config: Any) -> int:
+    """The context in tokens. Within its sliding window, a model that has one attends like any other."""
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    return int(min(config.max_position_embeddings, window or config.max_position_embeddings))
 
 
 def _eos_tokens(net: Any, tokenizer: Any) -> list[int]:

@@ -1,42 +1,65 @@
-"""Low-rank adapters (LoRA, arXiv 2106.09685) that are chosen per row of a batch.
+"""Low-rank adapters (LoRA, arXiv 2106.09685) that are chosen per token of a forward.
 
 PEFT's own layers allow one adapter per forward, or a slow mixed mode; a decode step here serves rows of
 several versions. The files on disk are PEFT's, and the tests hold the arithmetic against PEFT's.
+
+Linear layers that read the same input (a model's queries, keys and values) form a *group* and run as one:
+their A matrices stand above one another, their B matrices become the blocks of a block-diagonal one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import linear
 
 from nightschool.errors import VersionError
 
 _PREFIX = "base_model.model."
+_FEW = 64  # tokens up to which small products are faster in float32 on a CPU
 Pair = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank]
 
 
-class Adapter:
-    """Weights of one adapter: float32 masters, and a copy in the model's dtype for running without gradients.
+@dataclass(frozen=True)
+class Group:
+    """Linear layers that read the same `inputs` features: (name, out features) of each."""
 
-    The scaling alpha / rank is folded into B.
+    inputs: int
+    parts: tuple[tuple[str, int], ...]
+
+    @property
+    def outputs(self) -> list[int]:
+        return [out for _, out in self.parts]
+
+
+Groups = Mapping[str, Group]
+
+
+class Adapter:
+    """Weights of one adapter: float32 masters, and copies for running without gradients.
+
+    A group of k layers has masters A [k * rank, in] and B [sum of outs, rank]. The scaling alpha / rank is
+    folded into B.
     """
 
-    def __init__(self, pairs: dict[str, Pair], dtype: torch.dtype) -> None:
-        self.masters = pairs
-        self._dtype = dtype
-        self._running: dict[str, Pair] = {}
+    def __init__(self, groups: Groups, masters: dict[str, Pair], dtype: torch.dtype) -> None:
+        self.groups, self.masters, self._dtype = groups, masters, dtype
+        self._blocks = {
+            name: self._block_mask(name) for name, group in groups.items() if len(group.parts) > 1
+        }
         self.refresh()
 
     @property
     def rank(self) -> int:
-        return next(iter(self.masters.values()))[0].shape[0]
+        return next(iter(self.masters.values()))[1].shape[1]
 
     def parameters(self) -> list[Tensor]:
         """All masters in a fixed order."""
@@ -46,113 +69,99 @@ class Adapter:
         for tensor in self.parameters():
             tensor.requires_grad_(on)
 
+    @torch.no_grad()
     def refresh(self) -> None:
-        """Bring the running copy up to date after the masters moved."""
-        self._running = {
-            name: (a.detach().to(self._dtype), b.detach().to(self._dtype))
-            for name, (a, b) in self.masters.items()
+        """Bring the running copies up to date after the masters moved."""
+        self._exact = {
+            name: (a.detach(), self._spread(name, b.detach())) for name, (a, b) in self.masters.items()
         }
+        self._rounded = {n: (a.to(self._dtype), b.to(self._dtype)) for n, (a, b) in self._exact.items()}
 
     def copy(self) -> Adapter:
         """An independent adapter with the same weights."""
         pairs = {n: (a.detach().clone(), b.detach().clone()) for n, (a, b) in self.masters.items()}
-        return Adapter(pairs, self._dtype)
+        return Adapter(self.groups, pairs, self._dtype)
 
-    def pair(self, name: str) -> Pair | None:
-        """The weights for one layer: differentiable where gradients are wanted."""
-        if torch.is_grad_enabled() and (masters := self.masters.get(name)):
-            return masters[0].to(self._dtype), masters[1].to(self._dtype)
-        return self._running.get(name)
+    def delta(self, name: str, x: Tensor) -> Tensor:
+        """What the adapter adds to a group's output: [tokens, in] -> [tokens, sum of outs], differentiable
+        where gradients are wanted, else perhaps in float32."""
+        if torch.is_grad_enabled():
+            a, b = self.masters[name]
+            return linear(linear(x, a.to(x.dtype)), self._spread(name, b).to(x.dtype))
+        exact = x.device.type == "cpu" and x.shape[0] <= _FEW
+        a, b = (self._exact if exact else self._rounded)[name]
+        return linear(linear(x.float() if exact else x, a), b)
 
     def state(self) -> dict[str, Tensor]:
         """Tensors under PEFT's names."""
         out = {}
         for name, (a, b) in self.masters.items():
-            out[f"{_PREFIX}{name}.lora_A.weight"] = a.detach().cpu().contiguous()
-            out[f"{_PREFIX}{name}.lora_B.weight"] = b.detach().cpu().contiguous()
+            group = self.groups[name]
+            split_b = b.detach().split(group.outputs)
+            for (part, _), a_i, b_i in zip(group.parts, a.detach().split(self.rank), split_b, strict=True):
+                out[f"{_PREFIX}{part}.lora_A.weight"] = a_i.cpu().contiguous()
+                out[f"{_PREFIX}{part}.lora_B.weight"] = b_i.cpu().contiguous()
         return out
 
+    def _spread(self, name: str, b: Tensor) -> Tensor:
+        """B as a block-diagonal matrix [sum of outs, k * rank]."""
+        mask = self._blocks.get(name)
+        return b if mask is None else b.repeat(1, len(self.groups[name].parts)) * mask
 
-class Route:
-    """Which adapter which rows of the running forward use; shared by all layers of a model."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[Tensor | None, Adapter]] = []  # rows (None: all), adapter
-
-    def all_rows(self, adapter: Adapter | None) -> None:
-        self.spans = [(None, adapter)] if adapter else []
-
-    def by_row(self, adapters: list[Adapter | None], device: torch.device) -> None:
-        """`adapters[i]` serves row i."""
-        groups: dict[int, tuple[Adapter, list[int]]] = {}
-        for row, adapter in enumerate(adapters):
-            if adapter is not None:
-                groups.setdefault(id(adapter), (adapter, []))[1].append(row)
-        self.spans = [
-            (None if len(rows) == len(adapters) else torch.tensor(rows, device=device), adapter)
-            for adapter, rows in groups.values()
-        ]
+    def _block_mask(self, name: str) -> Tensor:
+        ones = [torch.ones(out, self.rank) for out in self.groups[name].outputs]
+        mask: Tensor = torch.block_diag(*ones)
+        return mask.to(self.masters[name][1].device)
 
 
-class LoraLinear(nn.Module):
-    """A frozen linear layer plus the adapters of the current route."""
-
-    def __init__(self, base: nn.Linear, name: str, route: Route) -> None:
-        super().__init__()
-        self.base, self.name, self.route = base, name, route
-
-    @property
-    def weight(self) -> Tensor:
-        return self.base.weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x [rows, ..., in] -> [rows, ..., out]."""
-        y: Tensor = self.base(x)
-        for rows, adapter in self.route.spans:
-            pair = adapter.pair(self.name)
-            if pair is None:
-                continue
-            a, b = pair
-            if rows is None:
-                y = y + nn.functional.linear(nn.functional.linear(x, a), b)
-            else:
-                delta = nn.functional.linear(nn.functional.linear(x[rows], a), b)
-                y = y.index_add(0, rows, delta)
-        return y
+Spans = Sequence[tuple[Tensor | None, Adapter]]  # which tokens (None: all) run with which adapter
 
 
-def install(net: nn.Module, route: Route) -> dict[str, tuple[int, int]]:
-    """Wrap every linear layer but the output head; return {layer: (in, out)}."""
-    head = net.get_output_embeddings()  # type: ignore[operator]
-    names = [n for n, m in net.named_modules() if isinstance(m, nn.Linear) and m is not head]
-    shapes = {}
-    for name in names:
-        parent_name, _, leaf = name.rpartition(".")
-        parent = net.get_submodule(parent_name)
-        base = getattr(parent, leaf)
-        setattr(parent, leaf, LoraLinear(base, name, route))
-        shapes[name] = (base.in_features, base.out_features)
-    return shapes
+def all_tokens(adapter: Adapter | None) -> Spans:
+    """One adapter, or none, for every token."""
+    return [(None, adapter)] if adapter else []
 
 
-def fresh(
-    shapes: dict[str, tuple[int, int]], rank: int, seed: int, device: torch.device, dtype: torch.dtype
-) -> Adapter:
+def by_token(adapters: Sequence[Adapter | None], device: torch.device) -> Spans:
+    """`adapters[i]` serves token i."""
+    found: dict[int, tuple[Adapter, list[int]]] = {}
+    for token, adapter in enumerate(adapters):
+        if adapter is not None:
+            found.setdefault(id(adapter), (adapter, []))[1].append(token)
+    if len(found) == 1 and (only := next(iter(found.values()))) and len(only[1]) == len(adapters):
+        return [(None, only[0])]
+    return [(torch.tensor(tokens, device=device), adapter) for adapter, tokens in found.values()]
+
+
+def add(y: Tensor, x: Tensor, name: str, spans: Spans) -> Tensor:
+    """A group's output y = W x, with the low-rank parts of the adapters added. May write into y."""
+    for tokens, adapter in spans:
+        delta = adapter.delta(name, x if tokens is None else x[tokens])
+        if torch.is_grad_enabled():
+            y = y + delta if tokens is None else y.index_add(0, tokens, delta)
+        elif tokens is None:
+            y = y.add_(delta)
+        else:
+            y = y.index_add_(0, tokens, delta.to(y.dtype))
+    return y
+
+
+def fresh(groups: Groups, rank: int, seed: int, device: torch.device, dtype: torch.dtype) -> Adapter:
     """A new adapter that changes nothing yet: A uniform as PEFT's (Kaiming, a = sqrt 5), B zero."""
     rng = torch.Generator().manual_seed(seed)
     pairs = {}
-    for name, (n_in, n_out) in sorted(shapes.items()):
-        bound = 1 / math.sqrt(n_in)
-        a = (torch.rand(rank, n_in, generator=rng) * 2 - 1) * bound
-        pairs[name] = (a.to(device), torch.zeros(n_out, rank, device=device))
-    return Adapter(pairs, dtype)
+    for name, group in sorted(groups.items()):
+        bound = 1 / math.sqrt(group.inputs)
+        a = (torch.rand(rank * len(group.parts), group.inputs, generator=rng) * 2 - 1) * bound
+        pairs[name] = (a.to(device), torch.zeros(sum(group.outputs), rank, device=device))
+    return Adapter(groups, pairs, dtype)
 
 
 def save(adapter: Adapter, directory: Path, base_model: str) -> None:
     """Write a PEFT directory that vLLM, transformers and others load."""
     from peft import LoraConfig
 
-    leaves = sorted({name.rpartition(".")[2] for name in adapter.masters})
+    leaves = sorted({name.rpartition(".")[2] for group in adapter.groups.values() for name, _ in group.parts})
     LoraConfig(
         task_type="CAUSAL_LM",
         base_model_name_or_path=base_model,
@@ -171,9 +180,7 @@ def _sort_json(path: Path) -> None:
     path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n")
 
 
-def load(
-    directory: Path, shapes: dict[str, tuple[int, int]], device: torch.device, dtype: torch.dtype
-) -> Adapter:
+def load(directory: Path, groups: Groups, device: torch.device, dtype: torch.dtype) -> Adapter:
     """Read a PEFT LoRA directory for a model with these layers. Raises VersionError."""
     try:
         config = json.loads((directory / "adapter_config.json").read_text())
@@ -182,17 +189,36 @@ def load(
         raise VersionError(f"adapter {directory} cannot be read: {e}") from e
     if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("use_rslora"):
         raise VersionError(f"adapter {directory} is not a plain LoRA adapter, the only kind that is served")
-    scale = config["lora_alpha"] / config["r"]
-    pairs = {}
-    for name in _layers(tensors):
-        a = tensors[f"{_PREFIX}{name}.lora_A.weight"].float()
-        b = tensors.get(f"{_PREFIX}{name}.lora_B.weight")
-        if name not in shapes or b is None or (a.shape[1], b.shape[0]) != shapes[name]:
+    found = _pairs(tensors)
+    known = {part: (group.inputs, out) for group in groups.values() for part, out in group.parts}
+    for name, (a, b) in found.items():
+        if (
+            known.get(name) != (a.shape[1], b.shape[0])
+            or a.shape[0] != b.shape[1]
+            or a.shape[0] != config["r"]
+        ):
             raise VersionError(f"adapter {directory} does not fit this model: layer {name}")
-        pairs[name] = (a.to(device), (b.float() * scale).to(device))
-    if not pairs:
+    if not found:
         raise VersionError(f"adapter {directory} holds no LoRA weights")
-    return Adapter(pairs, dtype)
+    scale, rank = config["lora_alpha"] / config["r"], config["r"]
+    masters = {}
+    for name, group in groups.items():
+        # A layer that the adapter leaves alone gets zeros.
+        pairs = [
+            found.get(p, (torch.zeros(rank, group.inputs), torch.zeros(out, rank))) for p, out in group.parts
+        ]
+        a, b = (torch.cat([pair[i].float() for pair in pairs]) for i in (0, 1))
+        masters[name] = (a.to(device), (b * scale).to(device))
+    return Adapter(groups, masters, dtype)
+
+
+def _pairs(tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
+    """Layer -> (A, B), of those that have both."""
+    out = {}
+    for name in _layers(tensors):
+        b = tensors.get(f"{_PREFIX}{name}.lora_B.weight")
+        out[name] = (tensors[f"{_PREFIX}{name}.lora_A.weight"], torch.empty(0, 0) if b is None else b)
+    return out
 
 
 def _layers(tensors: Iterable[str]) -> list[str]:

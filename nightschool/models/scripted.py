@@ -52,8 +52,8 @@ class ScriptedModel:
     def decode(self, tokens: Sequence[int]) -> str:
         return "".join(chr(t) for t in tokens if t != EOS)
 
-    def batch(self) -> ScriptedBatch:
-        return ScriptedBatch(self)
+    def batch(self, prefix: Prefix | None = None) -> ScriptedBatch:
+        return ScriptedBatch(self, prefix.tokens if isinstance(prefix, TextPrefix) else ())
 
     def prefix(self, tokens: Sequence[int], version: str = BASE) -> TextPrefix:
         return TextPrefix(tuple(tokens))
@@ -87,8 +87,8 @@ class ScriptedModel:
 class ScriptedBatch:
     """Says each row's script a character at a time."""
 
-    def __init__(self, model: ScriptedModel) -> None:
-        self._model = model
+    def __init__(self, model: ScriptedModel, before: tuple[int, ...]) -> None:
+        self._model, self._before = model, before
         self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, what is left to say, tokens left
         self._next = 0
 
@@ -97,8 +97,7 @@ class ScriptedBatch:
 
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         for request in requests:
-            before = request.prefix.tokens if isinstance(request.prefix, TextPrefix) else ()
-            prompt = (*before, *request.tokens)
+            prompt = (*self._before, *request.tokens)
             if len(prompt) >= self._model.context_length:
                 raise ContextTooLong(f"{len(prompt)} tokens do not fit", code="context_length_exceeded")
             self._model.require(request.version)

@@ -77,8 +77,10 @@ def test_decoding_behind_a_prefix(tiny: HFModel) -> None:
     session, prompts = tokens(9, 20), [tokens(1, 5), tokens(2, 8)]
     whole = [GenerateRequest((*session, *p), Sampling(8)) for p in prompts]
     prefix = tiny.prefix(session)
-    behind = [GenerateRequest(tuple(p), Sampling(8), prefix=prefix) for p in prompts]
-    assert [g.tokens for g in generate(tiny, behind)] == [g.tokens for g in generate(tiny, whole)]
+    behind = [GenerateRequest(tuple(p), Sampling(8)) for p in prompts]
+    assert [g.tokens for g in generate(tiny, behind, prefix=prefix)] == [
+        g.tokens for g in generate(tiny, whole)
+    ]
 
 
 def test_rows_join_and_leave_between_steps(tiny: HFModel) -> None:

@@ -1,0 +1,99 @@
+"""Any other causal language model, run by transformers' own forward.
+
+Its linear layers are wrapped for adapters, its attention is replaced by ours, so that everything above works
+the same; it is slower (see `models.decoder`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from nightschool.errors import ModelError
+from nightschool.models import lora
+from nightschool.models.attention import Attention
+
+NAME = "nightschool"
+
+
+class LoraLinear(nn.Module):
+    """A frozen linear layer plus the adapters of the running forward."""
+
+    def __init__(self, base: nn.Linear, name: str, owner: Generic) -> None:
+        super().__init__()
+        self.base, self.name = base, name
+        self._owner = [owner]  # in a list, or it would be registered as a submodule
+
+    @property
+    def weight(self) -> Tensor:
+        return self.base.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [..., in] -> [..., out]; leading dimensions hold the running tokens in order."""
+        flat = x.reshape(-1, x.shape[-1])
+        y = lora.add(self.base(flat), flat, self.name, self._owner[0].spans)
+        return y.view(*x.shape[:-1], -1)
+
+
+class Generic:
+    """See `models.decoder.Decoder`."""
+
+    def __init__(self, net: Any) -> None:
+        self._net = net
+        self.spans: lora.Spans = ()
+        self.groups: lora.Groups = self._wrap()
+        net.set_attn_implementation(NAME)
+
+    def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
+        self.spans = spans
+        _running[:] = [attention]
+        out = self._net.base_model(
+            input_ids=ids_T[None],
+            position_ids=positions_T[None],
+            # A mask of four dimensions is handed through as it is; given none, one would be built.
+            attention_mask=torch.empty(0, 0, 0, 0, device=ids_T.device),
+            use_cache=False,
+        )
+        hidden: Tensor = out.last_hidden_state[0]
+        return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self._net.get_output_embeddings()(hidden)
+        return out
+
+    def _wrap(self) -> lora.Groups:
+        """Wrap every linear layer of the body."""
+        head = self._net.get_output_embeddings()
+        found = [(n, m) for n, m in self._net.named_modules() if isinstance(m, nn.Linear) and m is not head]
+        for name, module in found:
+            parent, _, leaf = name.rpartition(".")
+            setattr(self._net.get_submodule(parent), leaf, LoraLinear(module, name, self))
+        return {n: lora.Group(m.in_features, ((n, m.out_features),)) for n, m in found}
+
+
+_running: list[Attention] = []  # of the forward that runs; one thread owns a model
+
+
+def _attention(
+    module: Any,
+    q_1HTD: Tensor,
+    k_1GTD: Tensor,
+    v_1GTD: Tensor,
+    mask: Any,
+    scaling: float | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    if softcap is not None or s_aux is not None:
+        raise ModelError("this model's attention has soft caps or sinks, which are not supported")
+    if scaling is not None:  # ours divides by the root of the width
+        q_1HTD = q_1HTD * (scaling * q_1HTD.shape[-1] ** 0.5)
+    q, k, v = (t[0].transpose(0, 1) for t in (q_1HTD, k_1GTD, v_1GTD))
+    return _running[0](module.layer_idx, q, k, v)[None], None
+
+
+AttentionInterface.register(NAME, _attention)
