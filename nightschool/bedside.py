@@ -2,59 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
 
 from nightschool.config import Config
-from nightschool.night import Outcome
-from nightschool.night import dream as run_night
 from nightschool.store import Store
 
-
-def dream(
-    config: Config, home: Path, sessions: Sequence[str], dream_id: str | None, console: Console
-) -> Outcome:
-    """Run a night with a live progress bar on `console`. Raises what `night.dream` does."""
+if TYPE_CHECKING:
     from nightschool.learn.trainer import StepReport
-    from nightschool.models import hf
-    from nightschool.night import resume_or_start
-
-    with closing(Store.open(home)) as store, _bar(console) as bar:
-        plan = resume_or_start(store, config, sessions, dream_id)  # before the model: nothing to do is cheap
-        task = bar.add_task("loading the model", total=None, numbers="")
-
-        def stage(name: str) -> None:
-            bar.update(task, description=name)
-
-        def report(step: StepReport) -> None:
-            bar.update(task, total=step.steps, completed=step.step, numbers=_numbers(step))
-
-        model = hf.load(plan.config.model)
-        return run_night(model, store, home, plan, report=report, stage=stage)
+    from nightschool.night import Outcome
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f}/{task.total}"),
-        TextColumn("{task.fields[numbers]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
+def dream(config: Config, home: Path, sessions: Sequence[str], console: Console) -> Outcome:
+    """Run a night, shown live on `console`. Raises what `night.dream` does."""
+    from nightschool import night
+
+    with closing(Store.open(home)) as store, store.dreaming():
+        # Before the model is loaded: to find that there is nothing to do is cheap.
+        plan = night.resume_or_start(store, config, sessions)
+        with _watching(console) as watch:
+            from nightschool.models import hf
+
+            model = hf.load(plan.config.model)
+            return night.dream(model, store, home, plan, report=watch.report, stage=watch.stage)
 
 
-def _numbers(step: object) -> str:
-    from nightschool.learn.trainer import StepReport
+@dataclass
+class _Watch:
+    """Shows stages and steps: as a moving bar on a terminal, as lines anywhere else."""
 
-    assert isinstance(step, StepReport)
+    console: Console
+    bar: Progress
+    task: TaskID
+
+    def stage(self, name: str) -> None:
+        if self.console.is_terminal:
+            self.bar.update(self.task, description=name, numbers="")
+        else:
+            self._line(name)
+
+    def report(self, step: StepReport) -> None:
+        numbers = _numbers(step)
+        if self.console.is_terminal:
+            self.bar.update(self.task, numbers=numbers, total=step.steps, completed=step.step)
+        else:
+            self._line(f"step {step.step}/{step.steps}  {numbers}")
+
+    def _line(self, text: str) -> None:
+        elapsed = _minutes(self.bar.tasks[0].elapsed)
+        self.console.print(f"{elapsed}  {text}", highlight=False, soft_wrap=True)
+
+
+class _Clock(ProgressColumn):
+    """Time gone, and left at most (a dream ends early where everything is learned)."""
+
+    def render(self, task: Task) -> Text:
+        left = f", {_minutes(task.time_remaining)} left" if task.time_remaining else ""
+        return Text(_minutes(task.elapsed) + left, style="cyan")
+
+
+@contextmanager
+def _watching(console: Console) -> Iterator[_Watch]:
+    texts = ["{task.description}", "{task.completed:.0f}/{task.total}", "{task.fields[numbers]}"]
+    name, steps, numbers = (TextColumn(text) for text in texts)
+    bar = Progress(name, BarColumn(bar_width=8), steps, numbers, _Clock(), console=console, transient=True)
+    with bar:
+        yield _Watch(console, bar, bar.add_task("loading the model", total=None, numbers=""))
+
+
+def _minutes(seconds: float | None) -> str:
+    whole = int(seconds or 0)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def _numbers(step: StepReport) -> str:
     accuracy = "-" if step.accuracy is None else f"{step.accuracy:.2f}"
-    return f"loss {step.loss:.3f}  {step.rollouts_per_s:.1f} rollouts/s  held back {accuracy}"
+    return f"loss {step.loss:.3f} {step.rollouts_per_s:.1f} rollouts/s held back {accuracy}"
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:

@@ -51,6 +51,7 @@ def main() -> NoReturn:
         usage = isinstance(e, BadRequest | ConfigError | NotFound)
         sys.exit(NOTHING if isinstance(e, NothingToLearn) else USAGE if usage else FAILED)
     except KeyboardInterrupt:
+        err.print("stopped")
         sys.exit(130)
     sys.exit(0)
 
@@ -226,12 +227,11 @@ def dream(
         list[str] | None, typer.Argument(help="Liked sessions; without any, all that are not learned yet.")
     ] = None,
     as_json: Json = False,
-    dream_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
 ) -> None:
     """Distil liked sessions into the weights. Exit 0: promoted, 1: rejected, 3: nothing new."""
     from nightschool import bedside
 
-    outcome = bedside.dream(_config(), home(), sessions or (), dream_id, err if as_json else out)
+    outcome = bedside.dream(_config(), home(), sessions or (), err if as_json else out)
     if as_json:
         _print_json(outcome.to_json())
     else:

@@ -64,7 +64,7 @@ class LearnConfig(_Section):
     """Of the LoRA adapter, on all linear layers."""
     lr: float = Field(default=5e-4, gt=0)
     """AdamW's learning rate."""
-    steps: int = Field(default=60, ge=1)
+    steps: int = Field(default=40, ge=1)
     """At most; practice that is held back decides when to stop."""
     batch: int = Field(default=8, ge=1)
     """Practice requests a step."""
@@ -85,7 +85,7 @@ class LearnConfig(_Section):
     """Practice requests made from a session."""
     held_back: int = Field(default=32, ge=0)
     """Variations that are never practised; half of them steer the training, half are the gate's."""
-    measure_every: int = Field(default=10, ge=1)
+    measure_every: int = Field(default=5, ge=1)
     """Steps between two measurements on held-back practice."""
     checkpoint_every: int = Field(default=5, ge=1)
     """Steps between two checkpoints; a killed dream resumes from the last one."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
-import uuid
+import threading
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from nightschool import night
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
 from nightschool.models import hf
@@ -22,24 +24,34 @@ def app(config: Config, home: Path) -> FastAPI:
     """The server's application, with the model loaded."""
     store = Store.open(home)
     return create_app(
-        hf.load(config.model), store, config.serve, dream=lambda: start_dream(home), verify=verify
+        hf.load(config.model),
+        store,
+        config.serve,
+        dream=lambda: start_dream(store, config, home),
+        verify=verify,
     )
 
 
-def start_dream(home: Path) -> str:
-    """Dream in a process of its own, at low priority, and return the dream's id at once."""
-    dream_id = f"d_{uuid.uuid4().hex[:12]}"
+def start_dream(store: Store, config: Config, home: Path) -> str:
+    """Plan a dream here, dream it in a process of its own at low priority, and return its id at once.
+
+    Raises NothingToLearn, and DreamError where one is running.
+    """
+    with store.dreaming():
+        plan = night.resume_or_start(store, config, ())
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{dream_id}.log").open("w") as log:
-        subprocess.Popen(
-            ["nice", "-n", "10", sys.executable, "-m", "nightschool", "dream", "--json", "--id", dream_id],
+    with (logs / f"{plan.id}.log").open("a") as log:
+        process = subprocess.Popen(
+            ["nice", "-n", "10", sys.executable, "-m", "nightschool", "dream", "--json"],
+            env=os.environ | {"NIGHTSCHOOL_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,  # a dream outlives a restart of the server
         )
-    return dream_id
+    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
+    return plan.id
 
 
 def run(config: Config, home: Path) -> None:

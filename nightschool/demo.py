@@ -111,7 +111,7 @@ def _day_and_night(config: Config, home: Path, url: str, console: Console) -> di
 
     console.print("\n[bold]Night.[/]")
     os.environ["NIGHTSCHOOL_HOME"] = str(home)
-    outcome = bedside.dream(config, home, (), None, console)
+    outcome = bedside.dream(config, home, (), console)
     bedside.print_outcome(outcome, console)
 
     console.print("\n[bold]Next morning.[/] The same server, still running, with no session in its context.")

@@ -44,5 +44,9 @@ class DreamError(NightschoolError):
     """A dream cannot start or go on."""
 
 
+class Interrupted(NightschoolError):
+    """A dream could not go on, but can later: it is resumed where it was."""
+
+
 class NothingToLearn(DreamError):
     """There is no liked session that was not learned yet."""

@@ -20,13 +20,14 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nightschool import __version__
 from nightschool.config import Config
-from nightschool.errors import DreamError, NightschoolError, NothingToLearn
+from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
 from nightschool.gate.drift import Drift
 from nightschool.gate.probes import Probe, answers, passed
 from nightschool.gate.verdict import judge
@@ -102,7 +103,11 @@ def dream(
     report: trainer.Report = lambda _: None,
     stage: Stage = lambda _: None,
 ) -> Outcome:
-    """Run one night after `resume_or_start`. Raises DreamError (a session is too long), VersionError."""
+    """Run one night after `resume_or_start`.
+
+    Raises DreamError (a session is too long) and Interrupted (a full disk, a damaged version, ...), after
+    which the same night can go on.
+    """
     started = time.perf_counter()
     folder = home / "dreams" / plan.id
     try:
@@ -128,9 +133,16 @@ def dream(
             stage("going live")
             version = keep(model, store, home, plan, rooms, student, verdict)
             promote(store, plan, version)
-    except (NightschoolError, MemoryError) as e:
+    except (DreamError, MemoryError) as e:
         store.update_dream(plan.id, status="failed", error=str(e))
         raise
+    except (NightschoolError, OSError, KeyboardInterrupt) as e:
+        reason = files.disk_message(e, folder) if isinstance(e, OSError) else str(e) or "stopped"
+        with suppress(StoreError):  # the disk may be full for the store, too
+            store.update_dream(plan.id, status="interrupted", error=reason)
+        if isinstance(e, KeyboardInterrupt):
+            raise
+        raise Interrupted(f"{reason}; `nightschool dream` goes on where it was") from e
     status = "promoted" if version else "rejected"
     store.update_dream(plan.id, status=status, verdict=verdict.to_json(), version=version)
     shutil.rmtree(folder, ignore_errors=True)
@@ -141,24 +153,22 @@ def dream(
 # Collect
 
 
-def resume_or_start(store: Store, config: Config, wanted: Sequence[str], dream_id: str | None) -> Plan:
-    """The plan of a night that was killed, if it was for the same sessions and live version, else a new one:
-    for the `wanted` sessions, or for all liked ones that are not learned yet.
+def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan:
+    """The plan of a night that was cut off, if it was for the same sessions and live version, else a new one:
+    for the `wanted` sessions, or for all liked ones that are not learned yet. Call it while `store.dreaming`.
 
-    Raises NothingToLearn, NotFound, and DreamError where another dream runs.
+    Raises NothingToLearn and NotFound.
     """
     live = store.live()
-    sessions = tuple(wanted) if wanted else pending(store, live)
-    running = store.running_dream()
-    if running and running["pid"] != os.getpid():
-        raise DreamError(f"dream {running['id']} is running (process {running['pid']}): wait for it to end")
     for row in store.dreams():
-        if row["status"] != "running":
+        if row["status"] not in ("running", "interrupted"):
             continue
-        if row["parent"] == live and (not wanted or set(row["sessions"]) == set(wanted)):
-            store.update_dream(row["id"], pid=os.getpid())
+        same = not wanted or set(row["sessions"]) == set(wanted)
+        if same and row["parent"] == live and all(store.session(s).rating == "good" for s in row["sessions"]):
+            store.update_dream(row["id"], status="running", pid=os.getpid(), error=None)
             return Plan(row["id"], tuple(row["sessions"]), live, Config.model_validate(row["config"]))
-        store.update_dream(row["id"], status="failed", error="was killed, and what it was for has changed")
+        store.update_dream(row["id"], status="failed", error="was cut off, and what it was for has changed")
+    sessions = tuple(wanted) if wanted else pending(store, live)
     if not sessions:
         raise NothingToLearn(
             "nothing to learn: no liked session is new (`nightschool good SESSION` likes one)"
@@ -166,7 +176,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str], dream_i
     for session_id in sessions:
         if store.session(session_id).rating != "good":
             raise NothingToLearn(f"session {session_id} is not liked: `nightschool good {session_id}` first")
-    plan = Plan(dream_id or f"d_{uuid.uuid4().hex[:12]}", sessions, live, config)
+    plan = Plan(f"d_{uuid.uuid4().hex[:12]}", sessions, live, config)
     store.start_dream(plan.id, sessions=sessions, parent=live, config=config.model_dump(), pid=os.getpid())
     return plan
 

@@ -70,3 +70,12 @@ def tiny_net(seed: int = 0, dtype: torch.dtype = torch.float32) -> LlamaForCausa
 def tiny() -> HFModel:
     """A tiny random model in float32, so that equal means equal."""
     return HFModel(tiny_net(), tiny_tokenizer(), "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model on disk, as `--model.id` takes it."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    tiny_net().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder

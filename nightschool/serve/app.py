@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.errors import BadRequest, DreamError
+from nightschool.errors import BadRequest
 from nightschool.models.base import LanguageModel
 from nightschool.serve import errors, wire
 from nightschool.serve.chat import Chat
@@ -30,24 +30,17 @@ def create_app(
     config: ServeConfig,
     *,
     verify: Callable[[Path], None],
-    dream: Callable[[], str] | None = None,
+    dream: Callable[[], str],
 ) -> FastAPI:
-    """`verify` checks a version's files before they are loaded, `dream` starts one and returns its id.
+    """`verify` checks a version's files before they are loaded. `dream` starts one and returns its id, or
+    raises DreamError where one is running or there is nothing to learn.
 
     The application owns `store` from now on and closes it at shutdown.
     """
     engine = Engine(model, config.max_batch)
     versions = Versions(model, store, engine, verify)
 
-    def start_dream() -> str:
-        """Raises DreamError where one runs, or none can be started."""
-        if dream is None:
-            raise DreamError("this server does not dream: run `nightschool dream`")
-        if running := store.running_dream():
-            raise DreamError(f"dream {running['id']} is running: wait for it to end")
-        return dream()
-
-    chat = Chat(model, store, engine, versions, config, start_dream)
+    chat = Chat(model, store, engine, versions, config, dream)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -114,7 +107,7 @@ def create_app(
 
     @app.post("/v1/dreams", status_code=202)
     def new_dream(body: wire.DreamRequest | None = None) -> JSONResponse:
-        return JSONResponse({"id": start_dream(), "status": "running"}, 202)
+        return JSONResponse({"id": dream(), "status": "running"}, 202)
 
     @app.get("/v1/dreams/{dream_id}")
     def one_dream(dream_id: str) -> dict[str, Any]:

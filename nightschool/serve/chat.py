@@ -63,7 +63,7 @@ class Chat:
         engine: Engine,
         versions: Versions,
         config: ServeConfig,
-        dream: Callable[[], str] | None,
+        dream: Callable[[], str],
     ) -> None:
         self._model, self._store, self._engine = model, store, engine
         self._versions, self._config, self._dream = versions, config, dream

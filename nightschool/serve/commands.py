@@ -47,7 +47,7 @@ def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
     return kept, command
 
 
-def obey(command: Command, store: Store, session_id: str | None, dream: Callable[[], str] | None) -> str:
+def obey(command: Command, store: Store, session_id: str | None, dream: Callable[[], str]) -> str:
     """Do what a command says and answer in a sentence."""
     if command.name == "dream":
         return _dream(dream)
@@ -71,7 +71,7 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
     return f"Noted. Session {session_id} will not be learned."
 
 
-def _dream(dream: Callable[[], str] | None) -> str:
+def _dream(dream: Callable[[], str]) -> str:
     if dream is None:
         return "This server does not dream: run `nightschool dream`."
     try:

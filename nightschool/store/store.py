@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as Orm
 
-from nightschool.errors import BadRequest, NotFound, StoreError
+from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
 from nightschool.store import conversations
 from nightschool.store.engine import explained, now, open_engine
 from nightschool.store.schema import (
@@ -33,8 +33,8 @@ from nightschool.types import BASE, Feedback, Message, Rating, Session, Tools, V
 class Store:
     """Sessions, feedback, dreams and versions. Safe to open from several processes and threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine, self._home = engine, home
 
     @classmethod
     def open(cls, home: Path) -> Store:
@@ -43,7 +43,7 @@ class Store:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise StoreError(f"cannot create {home} ({e.strerror}): set NIGHTSCHOOL_HOME to a folder") from e
-        return cls(open_engine(f"sqlite:///{home / 'nightschool.db'}"))
+        return cls(open_engine(f"sqlite:///{home / 'nightschool.db'}"), home)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -195,14 +195,30 @@ class Store:
 
     # Dreams
 
+    @contextmanager
+    def dreaming(self) -> Iterator[None]:
+        """Hold the right to dream in this home: one process has it, and loses it with its life.
+
+        Raises DreamError where another one has it.
+        """
+        with (self._home / "dream.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as e:
+                raise DreamError("a dream is running: wait for it to end (`/v1/dreams` shows it)") from e
+            yield
+
+    def running_dream(self) -> dict[str, Any] | None:
+        """The dream that a living process is at. (One that was killed still has the status "running".)"""
+        with suppress(DreamError), self.dreaming():
+            return None
+        return next((d for d in self.dreams() if d["status"] == "running"), None)
+
     def start_dream(
         self, dream_id: str, *, sessions: Sequence[str], parent: str, config: dict[str, Any], pid: int
     ) -> None:
-        """Note that a dream began. Raises StoreError where another one is running."""
+        """Note that a dream began; its process is `dreaming`."""
         with self._writing() as orm:
-            running = orm.scalar(select(DreamRow.id).where(DreamRow.status == "running"))
-            if running:
-                raise StoreError(f"dream {running} is running: wait for it to end")
             stamp = now()
             orm.add(
                 DreamRow(
@@ -234,11 +250,6 @@ class Store:
         """Newest first."""
         with self._reading() as orm:
             return [_plain(r) for r in orm.scalars(select(DreamRow).order_by(DreamRow.number.desc()))]
-
-    def running_dream(self) -> dict[str, Any] | None:
-        """The dream that a living process is at."""
-        running = (d for d in self.dreams() if d["status"] == "running")
-        return next((d for d in running if _alive(d["pid"])), None)
 
     # Versions
 
@@ -308,17 +319,6 @@ class Store:
         """Newest first."""
         with self._reading() as orm:
             return [_plain(r) for r in orm.scalars(select(SwapRow).order_by(SwapRow.id.desc()))]
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process exists (one of another user counts)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _session(orm: Orm, row: SessionRow) -> Session:

@@ -12,6 +12,7 @@ import uvicorn
 from openai import OpenAI
 
 from nightschool.config import ServeConfig
+from nightschool.errors import DreamError
 from nightschool.models.scripted import ScriptedModel
 from nightschool.serve import create_app
 from nightschool.store import Store
@@ -69,6 +70,8 @@ def serving(home: object) -> Iterator[Callable[..., Server]]:
             dreams: list[str] = []
 
             def dream() -> str:
+                if store.running_dream():
+                    raise DreamError("a dream is running")
                 dreams.append("d_1")
                 return "d_1"
 

@@ -251,9 +251,10 @@ def test_feedback_is_idempotent_and_can_be_taken_back(server: Server) -> None:
 def test_dreams_over_http(server: Server) -> None:
     assert server.http.post("/v1/dreams").status_code == 202
     server.store.start_dream("d_9", sessions=[], parent=BASE, config={}, pid=1)
-    busy = server.http.post("/v1/dreams")
+    with server.store.dreaming():
+        busy = server.http.post("/v1/dreams")
     assert busy.status_code == 409
-    assert "d_9" in busy.json()["error"]["message"]
+    assert "running" in busy.json()["error"]["message"]
     assert server.http.get("/v1/dreams/d_9").json()["status"] == "running"
     assert len(server.http.get("/v1/dreams").json()["data"]) == 1
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from nightschool.errors import DreamError
 from nightschool.serve.commands import Command, obey, parse, split
 from nightschool.store import Store
 from nightschool.types import Message
@@ -45,5 +46,8 @@ def test_commands_and_their_answers_leave_no_trace() -> None:
 
 
 def test_what_goes_wrong_is_said(store: Store) -> None:
-    assert "did not work: there is no session" in obey(Command("good"), store, "nope", None)
-    assert "does not dream" in obey(Command("dream"), store, None, None)
+    def busy() -> str:
+        raise DreamError("a dream is running")
+
+    assert "did not work: there is no session" in obey(Command("good"), store, "nope", busy)
+    assert "No dream was started: a dream is running" in obey(Command("dream"), store, None, busy)

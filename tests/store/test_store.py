@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from nightschool.errors import BadRequest, NotFound, StoreError
+from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
 from nightschool.store import Store
 from nightschool.store.engine import open_engine
 from nightschool.store.schema import Base
@@ -184,14 +184,18 @@ def test_the_live_pointer_moves_only_from_where_it_is(store: Store) -> None:
     assert store.lineage(BASE) == []
 
 
-def test_one_dream_at_a_time(store: Store) -> None:
+def test_one_process_dreams_at_a_time(store: Store, home: Path) -> None:
     store.start_dream("d1", sessions=["s"], parent=BASE, config={"a": 1}, pid=1)
-    with pytest.raises(StoreError, match="d1 is running"):
-        store.start_dream("d2", sessions=[], parent=BASE, config={}, pid=1)
-    store.update_dream("d1", status="promoted", verdict={"promote": True})
-    store.start_dream("d2", sessions=[], parent=BASE, config={}, pid=2**22 + 1)
+    assert store.running_dream() is None  # nobody holds the lock: it was killed
+    other = Store.open(home)
+    with store.dreaming():
+        assert other.running_dream()["id"] == "d1"  # type: ignore[index]
+        with pytest.raises(DreamError, match="a dream is running"), other.dreaming():
+            pass
+    with other.dreaming():
+        other.update_dream("d1", status="promoted", verdict={"promote": True})
     assert store.dream("d1")["verdict"] == {"promote": True}
-    assert store.running_dream() is None  # no such process: it was killed
+    other.close()
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: Store, home: Path) -> None:

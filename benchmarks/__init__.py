@@ -1,0 +1,1 @@
+"""What was measured, and how: each module is a command, `python -m benchmarks.NAME`."""

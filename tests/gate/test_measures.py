@@ -1,0 +1,46 @@
+"""What the gate measures: answers to probes, and drift."""
+
+import pytest
+import torch
+
+from nightschool.gate.drift import Drift
+from nightschool.gate.probes import Probe, answers, passed
+from nightschool.models.hf import HFModel
+from nightschool.models.scripted import ScriptedModel
+from nightschool.types import BASE, Message
+from tests.models.test_hf import randomised
+
+
+def test_an_answer_is_right_if_it_is_the_expected_one() -> None:
+    model = ScriptedModel(lambda prompt, _: " PAY \n" if "INV" in prompt else "no")
+    probes = [
+        Probe(str(i), tuple(map(ord, text)), "PAY") for i, text in enumerate(("INV-1", "hello", "INV-2"))
+    ]
+    assert passed(model, probes, BASE, 10) == [True, False, True]
+    assert Probe.from_json(probes[0].to_json()) == probes[0]
+
+
+def test_the_prefix_stands_before_every_prompt() -> None:
+    model = ScriptedModel(lambda prompt, _: prompt)
+    prefix = model.prefix(list(map(ord, "session ")))
+    assert answers(model, [list(map(ord, "a")), list(map(ord, "b"))], BASE, 99, prefix) == [
+        "session a",
+        "session b",
+    ]
+
+
+def test_drift_is_the_kl_from_base_on_bases_own_answers(tiny: HFModel) -> None:
+    tiny.put("n@1", randomised(tiny))
+    prompts = [tuple(tiny.encode([Message("user", f"hello {i}")])) for i in range(9)]
+    drift = Drift(tiny, prompts, max_tokens=5)
+    assert drift(BASE) == pytest.approx(0, abs=1e-6)
+    total, count = 0.0, 0
+    for prompt, answer in drift._pairs:
+        base, other = (
+            tiny.logits(tiny.answers_hidden([(prompt, answer)], tiny.adapter(v))[0]).detach().log_softmax(-1)
+            for v in (BASE, "n@1")
+        )
+        kl = torch.nn.functional.kl_div(other, base, log_target=True, reduction="none").sum(-1)
+        total, count = total + kl.sum().item(), count + len(answer)
+    assert drift("n@1") == pytest.approx(total / count, rel=1e-4)
+    assert drift("n@1") > 0.01

@@ -1,0 +1,87 @@
+"""Who answers, who teaches, and that both speak of the same tokens."""
+
+import pytest
+import torch
+
+from nightschool.errors import DreamError
+from nightschool.learn.drills import Course, course
+from nightschool.learn.step import Distil
+from nightschool.models.hf import HFModel
+from nightschool.types import BASE, Lesson, Message, Session
+from tests.learn.conftest import rule
+from tests.models.test_hf import randomised
+
+
+@pytest.mark.parametrize(("share", "given"), [(0.0, 0), (0.5, 2), (1.0, 4)])
+def test_the_informed_share_are_right_answers(
+    tiny: HFModel, tiny_course: Course, share: float, given: int
+) -> None:
+    drills = [d for d in tiny_course.drills if d.answer][:4]
+    tiny.put("student", randomised(tiny))
+    trajectories = rule(tiny, share).trajectories(drills, "student", seed=1)
+    assert {t.drill.id for t in trajectories} == {d.id for d in drills}
+    assert sum(t.given for t in trajectories) == given
+    assert all(t.answer == t.drill.answer for t in trajectories if t.given)
+    again = rule(tiny, share).trajectories(drills, "student", seed=1)
+    assert again == trajectories
+
+
+def test_the_teacher_has_the_session_and_the_student_has_not(
+    tiny: HFModel, lesson: Lesson, tiny_course: Course
+) -> None:
+    drill, request = tiny_course.drills[0], lesson.practice[0]
+    asked = request.messages[-1].content
+    student = tiny.tokenizer.decode(drill.student)
+    teacher = tiny.tokenizer.decode([*tiny_course.prefix.tokens, *drill.teacher])
+    session = "".join(f"<|im_start|>{m.role}\n{m.content}<|im_end|>\n" for m in lesson.context)
+    turn = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
+    assert student == turn
+    assert teacher == session + turn
+    assert drill.informed is not None
+    told = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n{request.expected}<|im_end|>\n"
+    assert tiny.tokenizer.decode([*tiny_course.prefix.tokens, *drill.informed]) == session + told + turn
+    assert drill.answer is not None
+    assert drill.answer[-1] == tiny.eos[0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_teacher_and_student_are_aligned_token_by_token(
+    tiny: HFModel, tiny_course: Course, share: float
+) -> None:
+    """The teacher's states predict exactly the tokens that were sampled: its log-probabilities from `teach`
+    are those of a plain forward over session, request and answer."""
+    teaching = rule(tiny, share)
+    trajectories = teaching.trajectories(tiny_course.drills[:3], BASE, seed=1)
+    signal = teaching.teach(tiny_course, trajectories)
+    assert isinstance(signal, Distil)
+    tokens = [token for t in trajectories for token in t.answer]
+    found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(tokens)), tokens]
+    prompts = [t.drill.informed if share and t.drill.informed else t.drill.teacher for t in trajectories]
+    pairs = [([*tiny_course.prefix.tokens, *p], t.answer) for p, t in zip(prompts, trajectories, strict=True)]
+    expected = torch.tensor([logp for row in tiny.score(pairs) for logp in row])
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Course) -> None:
+    teaching = rule(tiny, 1.0)
+    trajectories = teaching.trajectories([d for d in tiny_course.drills if d.answer][:2], BASE, seed=1)
+    first = teaching.teach(tiny_course, trajectories)
+    tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # a second pass would fail
+    assert torch.equal(teaching.teach(tiny_course, trajectories).teacher_ND, first.teacher_ND)
+
+
+def test_a_session_that_does_not_fit_is_refused(tiny: HFModel, lesson: Lesson) -> None:
+    long = Lesson("s", (*lesson.context, Message("user", "x" * 500), Message("assistant", "y")), (), ())
+    with pytest.raises(DreamError, match="more than the model's context of 512"):
+        course(tiny, long, lesson.practice, BASE)
+
+
+def test_a_system_turn_stands_once_before_the_teacher(tiny: HFModel) -> None:
+    from nightschool.lessons.build import build_lesson
+
+    turns = (Message("system", "Be brief."), Message("user", "Pay INV-20"), Message("assistant", "INV-20"))
+    lesson = build_lesson(Session("s", turns), seed=0, variations=2, held_back=0)
+    made = course(tiny, lesson, lesson.practice, BASE)
+    text = tiny.tokenizer.decode([*made.prefix.tokens, *made.drills[0].teacher])
+    assert text.count("Be brief.") == 1
+    assert "Be brief." in tiny.tokenizer.decode(made.drills[0].student)
