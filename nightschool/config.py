@@ -73,8 +73,8 @@ class LearnConfig(_Section):
     temperature: float = Field(default=1.0, gt=0)
     """Of the student's own tries."""
     informed_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of trajectories that are the known right answer, where there is one; 0 also leaves the answer
-    out of the teacher's context."""
+    """Share of trajectories that are the right answer instead of the student's try: the known one, which the
+    teacher then has in its context, else the teacher's own. 0: neither."""
     anchors: int = Field(default=4, ge=0)
     """Unrelated requests a step, on which the student is to stay what it was."""
     anchor_weight: float = Field(default=1.0, ge=0)

@@ -21,7 +21,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,13 @@ from nightschool.gate.probes import Probe, answers, passed
 from nightschool.gate.verdict import judge
 from nightschool.learn import losses, trainer
 from nightschool.learn.anchors import AnchorPool
-from nightschool.learn.drills import Course, course
+from nightschool.learn.drills import Course, Drill, course
 from nightschool.learn.opsd import OPSD
 from nightschool.learn.trainer import STUDENT, StepReport
 from nightschool.lessons.anchors import practice_anchors, probe_anchors
 from nightschool.lessons.build import build_lesson
 from nightschool.models import lora
+from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 from nightschool.store import Store
 from nightschool.types import BASE, Lesson, Message, Verdict, Version
@@ -88,7 +89,9 @@ class Classroom:
     course: Course
     steer: tuple[Probe, ...]
     gate: tuple[Probe, ...]
-    ceiling: float  # share of all probes that the teacher, session in context, answers right
+    ceiling: (
+        float | None
+    )  # share of probes with a known answer that the teacher, session in context, gets right
 
 
 Stage = Callable[[str], None]
@@ -208,23 +211,34 @@ def prepare(store: Store, session_id: str, config: Config) -> Lesson:
 
 
 def encode(model: HFModel, lesson: Lesson, plan: Plan) -> Classroom:
-    """Compute the session's cache, and let the teacher answer what has no known answer."""
-    learn = plan.config.learn
-    everything = course(model, lesson, [*lesson.practice, *lesson.held_back], plan.parent)
-    n = len(lesson.practice)
-    held = everything.drills[n:]
-    taught = answers(model, [d.teacher for d in held], plan.parent, learn.max_new_tokens, everything.prefix)
-    right = [
-        r.expected if r.expected is not None else t for r, t in zip(lesson.held_back, taught, strict=True)
+    """Compute the session's cache once. Where no right answer is known, the teacher's own is taken for right:
+    practice and probes of both kinds are the same to all that follows."""
+    requests = [*lesson.practice, *lesson.held_back]
+    taught = course(model, lesson, requests, plan.parent)
+    # The teacher also answers what is held back and known: that share is the ceiling.
+    held = {r.id for r in lesson.held_back}
+    asked = [d for d, r in zip(taught.drills, requests, strict=True) if r.id in held or r.expected is None]
+    sampling = Sampling(plan.config.learn.max_new_tokens)
+    prompts = [GenerateRequest(d.teacher, sampling, plan.parent) for d in asked]
+    said = {d.id: g for d, g in zip(asked, generate(model, prompts, prefix=taught.prefix), strict=True)}
+
+    def practised(drill: Drill) -> Drill:
+        own = said.get(drill.id)
+        return replace(drill, answer=tuple(own.tokens)) if own and own.finish == "stop" else drill
+
+    drills = {d.id: d for d in taught.drills}
+    teachers = {r.id: model.decode(said[r.id].tokens).strip() for r in lesson.held_back}
+    probes = [
+        Probe(r.id, drills[r.id].student, teachers[r.id] if r.expected is None else r.expected)
+        for r in lesson.held_back
     ]
-    probes = [Probe(d.id, d.student, r) for d, r in zip(held, right, strict=True)]
-    agrees = [t == r.strip() for t, r in zip(taught, right, strict=True)]
+    agrees = [teachers[r.id] == r.expected.strip() for r in lesson.held_back if r.expected is not None]
     return Classroom(
         lesson,
-        Course(lesson.session_id, everything.prefix, everything.drills[:n]),
+        Course(lesson.session_id, taught.prefix, tuple(practised(drills[r.id]) for r in lesson.practice)),
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
-        ceiling=sum(agrees) / len(agrees) if agrees else 0.0,
+        ceiling=sum(agrees) / len(agrees) if agrees else None,
     )
 
 

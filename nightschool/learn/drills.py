@@ -19,7 +19,7 @@ class Drill:
     student: tuple[int, ...]
     teacher: tuple[int, ...]
     informed: tuple[int, ...] | None = None  # the teacher prompt that has the right answer one turn before
-    answer: tuple[int, ...] | None = None  # the right answer, EOS included
+    answer: tuple[int, ...] | None = None  # the right answer, known or the teacher's own; EOS included
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from nightschool.models.hf import HFModel
 
 @dataclass(frozen=True)
 class Trajectory:
-    """An answer to learn on. `given` ones are the known right answer instead of the student's try."""
+    """An answer to learn on. `given` ones are the right answer instead of the student's try."""
 
     drill: Drill
     answer: tuple[int, ...]

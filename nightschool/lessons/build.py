@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nightschool.lessons.entities import find
-from nightschool.lessons.variations import Pattern, Variation, pattern, vary
+from nightschool.lessons.variations import Pattern, Variation, confirmed, pattern, vary
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Session
 
 # How a user begins when a turn only mends the answer before it.
@@ -104,7 +104,8 @@ def _requests(context: Sequence[Message]) -> tuple[list[Request], list[Drop]]:
         else:
             found.append((message.content, answer))
     constants = _constants([answer for _, answer in found if answer], context)
-    return [Request(text, answer, pattern(text, answer, constants)) for text, answer in found], drops
+    patterns = confirmed([pattern(text, answer, constants) for text, answer in found])
+    return [Request(*asked, what) for asked, what in zip(found, patterns, strict=True)], drops
 
 
 def _answer(context: Sequence[Message], user: int) -> str | None:
@@ -146,15 +147,24 @@ def _constants(answers: Sequence[str], context: Sequence[Message]) -> set[str]:
 
 
 def _variations(request: Request, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
-    """Up to `count` distinct variations, at least half of them twins where twins exist."""
-    if not request.pattern.entities:
-        return _rewordings(request, count, seen, rng)
+    """Up to `count` distinct variations.
+
+    Where twins exist, at least half are twins. Where they do not, other entities may need another answer: at
+    least half ask the same in other words, all of them where the answer speaks of the request's entities.
+    """
+    what = request.pattern
+    if what.has_twins:
+        return _substituted(what, count, seen, rng)
+    changed = [] if what.forms or not what.entities else _substituted(what, count // 2, seen, rng)
+    return [*_rewordings(request, count - len(changed), seen, rng), *changed]
+
+
+def _substituted(what: Pattern, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
     out: list[Variation] = []
     for attempt in range(count * 4):
         if len(out) == count:
             break
-        twin = request.pattern.has_twins and attempt % 2 == 0
-        made = vary(request.pattern, rng, twin=twin)
+        made = vary(what, rng, twin=what.has_twins and attempt % 2 == 0)
         if made and made.text not in seen:
             seen.add(made.text)
             out.append(made)

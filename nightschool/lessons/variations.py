@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nightschool.lessons.entities import Entity, find, fresh, same_date
 
@@ -28,7 +28,7 @@ class Pattern:
     """What can vary in a request and its liked answer.
 
     `forms` maps each entity that stands in the answer to how it stands there; `sure` says that the
-    answer holds nothing that may have been worked out from the request.
+    answer holds nothing that may have been worked out from the request, or be a fact about it.
     """
 
     request: str
@@ -40,6 +40,11 @@ class Pattern:
     @property
     def has_twins(self) -> bool:
         return self.sure and bool(self.forms)
+
+    @property
+    def skeleton(self) -> str:
+        """The answer without the request's entities."""
+        return substitute(self.answer or "", dict.fromkeys(self.forms.values(), "\0"))
 
 
 def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -> Pattern:
@@ -54,6 +59,18 @@ def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -
     # A date in another spelling comes from that date alone; anything else may come from anything.
     sure = all(e.kind == "date" and any(same_date(e.text, d) for d in dates) for e in unknown)
     return Pattern(request, answer, entities, forms, sure)
+
+
+def confirmed(patterns: Sequence[Pattern]) -> list[Pattern]:
+    """The patterns of one session, those sure of their answers that a second answer bears out: the same
+    skeleton around other entities is a format. "The Berlin office is KESTREL." alone may be a fact."""
+    return [
+        replace(
+            one,
+            sure=one.sure and any(p.skeleton == one.skeleton and p.answer != one.answer for p in patterns),
+        )
+        for one in patterns
+    ]
 
 
 def vary(what: Pattern, rng: random.Random, *, twin: bool) -> Variation | None:

@@ -207,7 +207,9 @@ class Chat:
     async def _command(
         self, command: commands.Command, history: list[Message], body: wire.ChatRequest, given: str | None
     ) -> Response:
-        session_id = given or await asyncio.to_thread(self._store.find_session, history, body.user)
+        session_id = await asyncio.to_thread(
+            self._store.keep_up, given, history, body.user, body.tool_schemas
+        )
         text = await asyncio.to_thread(commands.obey, command, self._store, session_id, self._dream)
         response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
         version = self._versions.answering

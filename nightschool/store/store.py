@@ -120,6 +120,23 @@ class Store:
         with self._reading() as orm:
             return conversations.find(orm, history, user)
 
+    def keep_up(
+        self, session_id: str | None, history: Sequence[Message], user: str | None, tools: Tools = ()
+    ) -> str | None:
+        """The session of a conversation, brought up to what the client has: an answer that the user edited
+        and asked nothing after is in no request's history yet. None where there is no answer to keep."""
+        with self._writing() as orm:
+            session_id = session_id or conversations.find(orm, history, user)
+            recorded = conversations.turns(orm, session_id) if session_id else []
+            known = [turn.chain for turn in recorded[: len(history)]]
+            if not history or known == conversations.chains(history):
+                return session_id
+            if session_id is None and not any(m.role == "assistant" for m in history):
+                return None
+            return conversations.append(
+                orm, session_id=session_id, user=user, messages=history, tools=tools, source="api"
+            )
+
     def import_session(
         self,
         session_id: str | None,

@@ -73,6 +73,40 @@ def test_a_request_without_entities_is_reworded() -> None:
     assert {p.expected for p in (*made.practice, *made.held_back)} == {"Slow is smooth."}
 
 
+def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> None:
+    made = lesson(
+        session(
+            "What is the code name of the Berlin office?",
+            "The Berlin office is KESTREL.",
+            "What is the code name of the Oslo office?",
+            "The Oslo office is BADGER.",
+        )
+    )
+    for request in (*made.practice, *made.held_back):
+        asked = request.messages[-1].content.lower()
+        assert ("berlin" in asked) != ("oslo" in asked)
+        assert (
+            request.expected
+            == f"The {'Berlin office is KESTREL' if 'berlin' in asked else 'Oslo office is BADGER'}."
+        )
+
+
+def test_a_fact_said_twice_is_still_a_fact() -> None:
+    asked = ("Which code name does the Berlin office have?", "The Berlin office is KESTREL.")
+    made = lesson(session("What is the code name of the Berlin office?", asked[1], *asked))
+    assert {p.expected for p in (*made.practice, *made.held_back)} == {asked[1]}
+
+
+def test_where_the_answer_does_not_speak_of_the_entities_they_vary_and_the_teacher_decides() -> None:
+    made = lesson(session("The wifi is down. Anna Smith, ticket 4471", "QUEUE NET"))
+    known = [p for p in made.practice if p.expected is not None]
+    unknown = [p for p in made.practice if p.expected is None]
+    assert {p.expected for p in known} == {"QUEUE NET"}
+    assert all("4471" in p.messages[-1].content for p in known)
+    assert unknown
+    assert all("4471" not in p.messages[-1].content for p in unknown)
+
+
 def test_too_few_variations_are_reported() -> None:
     made = lesson(session("what is our motto?", "Slow is smooth."), variations=500)
     assert any("wanted variations exist" in d.reason for d in made.drops)

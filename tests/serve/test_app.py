@@ -226,6 +226,14 @@ def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
     assert server.ask("/goodbye") == "base heard /goodbye"
 
 
+def test_what_is_liked_is_what_the_client_shows(server: Server) -> None:
+    """The user edited the last answer and likes the session at once, with no session id."""
+    server.ask("hi")
+    assert "will be learned" in server.ask("hi", "what I wanted", "/good")
+    liked = [s for s in server.store.sessions() if s.rating == "good"]
+    assert [[m.content for m in s.messages] for s in liked] == [["hi", "what I wanted"]]
+
+
 def test_commands_stream(server: Server) -> None:
     chunks = list(
         server.client.chat.completions.create(

@@ -1,0 +1,28 @@
+"""Whatever a client sends within the published schema: no crash, and errors in OpenAI's shape."""
+
+from collections.abc import Callable
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from tests.serve.conftest import Server
+
+
+def test_no_request_breaks_the_server(serving: Callable[..., Server]) -> None:
+    server = serving(lambda *_: "yes")
+    published = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    operations = [found.ok() for found in published.get_all_operations()]
+    assert len(operations) >= 10
+    for operation in operations:
+
+        @given(case=operation.as_strategy())
+        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+        def probe(case: schemathesis.Case) -> None:
+            response = case.call()
+            assert response.status_code < 500, response.text
+            if response.status_code >= 400:
+                error = response.json()["error"]
+                assert set(error) == {"message", "type", "param", "code"}
+                assert "\n" not in error["message"]
+
+        probe()
