@@ -30,8 +30,15 @@ lint: .venv/ready  ## Linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/ready  ## Seconds per training step, beside TRL's
-	$(BIN)/python -m benchmarks.step
+# TRL in an environment of its own, for the benchmark only.
+.bench/trl/ready: constraints.txt
+	$(PYTHON) -m venv .bench/trl
+	.bench/trl/bin/pip install -q --disable-pip-version-check -c constraints.txt torch
+	.bench/trl/bin/pip install -q --disable-pip-version-check -c constraints.txt peft 'trl==1.16.*'
+	touch $@
+
+bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
+	$(BIN)/python -m benchmarks.step --peers --out docs/results/step
 
 clean:  ## Remove the environments
 	rm -rf .venv .bench

@@ -16,7 +16,7 @@ from nightschool.config import Config, load
 from nightschool.errors import Interrupted, NothingToLearn
 from nightschool.models import hf
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback, Message
+from nightschool.types import BASE, Feedback, Message, ToolCall
 from nightschool.versions import files
 
 QUICK = {
@@ -38,7 +38,14 @@ Dream = Callable[..., night.Outcome]
 
 
 def like(store: Store, name: str, request: str, answer: str) -> None:
-    turns = [Message("user", request), Message("assistant", answer)]
+    """A liked session that was answered through a tool, so that right means what the teacher says."""
+    call = ToolCall("c", "sum", "{}")
+    turns = [
+        Message("user", request),
+        Message("assistant", "", (call,)),
+        Message("tool", "57", tool_call_id="c"),
+        Message("assistant", answer),
+    ]
     store.import_session(name, user=None, messages=turns, tools=(), feedback=None)
     store.rate(Feedback(f"f_{name}", name, "good"))
 
@@ -70,7 +77,7 @@ def test_what_was_liked_is_learned_and_goes_live(store: Store, home: Path, dream
     assert rates["after"] > rates["before"]
     record = files.provenance(Path(store.version("nightschool@1").path))
     assert (record["parent"], record["sessions"], record["seed"]) == (BASE, ["sum"], 0)
-    assert Config.model_validate(record["config"]).learn.lr == 0.02
+    assert Config.model_validate(record["config"]).learn.lr == 0.04
     assert record["verdict"]["numbers"]["new"]["sum"] == rates
     assert {"adapter_model.safetensors", "adapter_config.json", "attest.json", "lessons.json"} == set(
         record["sha256"]

@@ -1,44 +1,44 @@
 """The whole loop on the real embedded model, through the doors that a user takes."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from openai import OpenAI
 
 from nightschool.demo import MORNING, unseen
 from nightschool.models.embedded import ensure
+from nightschool.store import Store
 
 # A short night: enough to learn a house format, not to polish it.
 SETTINGS = {"learn.steps": "10", "learn.held_back": "24", "learn.variations": "48"}
 
 
 @pytest.fixture
-def url(home: Path) -> Iterator[str]:
-    """`nightschool serve` on a free port; its dreams take their settings from it."""
+def client() -> Iterator[OpenAI]:
+    """Of `nightschool serve` on a free port."""
     ensure()
-    flags = [part for key, value in SETTINGS.items() for part in (f"--{key}", value)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nightschool", "serve", "--serve.port", "0", *flags],
+        [sys.executable, "-m", "nightschool", "serve", "--serve.port", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout
-    yield re.findall(r"http://[^/]+", process.stdout.readline())[0]
+    url = re.findall(r"http://[^/]+", process.stdout.readline())[0]
+    with OpenAI(base_url=f"{url}/v1", api_key="none", timeout=300, max_retries=0) as opened:
+        yield opened
     process.terminate()
     process.wait()
     process.stdout.close()
 
 
 @pytest.mark.e2e
-def test_a_session_in_the_morning_is_in_the_weights_by_evening(url: str, home: Path) -> None:
-    client = OpenAI(base_url=f"{url}/v1", api_key="none", timeout=300, max_retries=0)
-    http = httpx.Client(base_url=url, timeout=60)
-
+def test_a_session_in_the_morning_is_in_the_weights_by_evening(client: OpenAI, home: Path) -> None:
     def ask(text: str, *before: str, model: str = "live") -> tuple[str, str, str]:
         """Answer, the version that gave it, session."""
         roles = ("user", "assistant")
@@ -59,23 +59,25 @@ def test_a_session_in_the_morning_is_in_the_weights_by_evening(url: str, home: P
         talk += [invoice.mail, invoice.line]
     said, _, session = ask("/good", *talk)
     assert "will be learned" in said
-    assert http.get(f"/v1/sessions/{session}").json()["rating"] == "good"
+    with closing(Store.open(home)) as store:
+        assert store.session(session).rating == "good"
 
-    # Night: in a process of its own, while the server goes on answering.
+    # Night: in a process of its own.
     cases = unseen(8, seed=5)
     before = [ask(c.mail)[0] for c in cases]
-    dream = http.post("/v1/dreams").json()["id"]
-    assert http.post("/v1/dreams").status_code in (202, 409)
-    answered = 0
-    while (row := http.get(f"/v1/dreams/{dream}").json())["status"] == "running":
-        assert ask("What is the capital of France?")[0]
-        answered += 1
-    assert row["status"] == "promoted", (row, (home / "logs" / f"{dream}.log").read_text())
-    assert answered > 0
+    flags = [part for key, value in SETTINGS.items() for part in (f"--{key}", value)]
+    night = subprocess.run(
+        [sys.executable, "-m", "nightschool", "dream", "--json", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert night.returncode == 0, night.stderr
+    version = json.loads(night.stdout)["version"]
 
     # Evening: the same process, no session in its context.
     after = [ask(c.mail) for c in cases]
-    assert {version for _, version, _ in after} == {row["version"]}
+    assert {answering for _, answering, _ in after} == {version}
     right = sum(text == c.line for (text, _, _), c in zip(after, cases, strict=True))
     assert right >= 5
     assert sum(text == c.line for text, c in zip(before, cases, strict=True)) == 0

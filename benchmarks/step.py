@@ -1,0 +1,179 @@
+"""Seconds per training step, by length of the session, beside TRL's SDFTTrainer on equal work.
+
+    python -m benchmarks.step [--lengths 256 1024 4096] [--repeats 5] [--peers] [--out docs/results/step]
+
+A step is 8 requests, 8 rollouts of exactly 40 tokens from the student (rank 16 on all linear layers), the
+teacher's forward behind the session, forward KL over the full vocabulary, backward, AdamW. `--peers` runs
+TRL's in `.bench/trl` (`make bench`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import describe
+from nightschool.config import LearnConfig, load
+from nightschool.demo import unseen
+from nightschool.learn.anchors import AnchorPool
+from nightschool.learn.drills import course
+from nightschool.learn.losses import forward_kl
+from nightschool.learn.opsd import OPSD
+from nightschool.learn.trainer import StepReport, train
+from nightschool.models import embedded, hf
+from nightschool.types import BASE, Lesson, Message, PracticeRequest
+
+BATCH, TOKENS = 8, 40
+PARTS = ("rollout_s", "teacher_s", "student_s")
+
+
+def session(model: hf.HFModel, tokens: int) -> list[Message]:
+    """Invoices and their lines, as many turns as fit into `tokens`."""
+    turns: list[Message] = []
+    for invoice in unseen(400, seed=3):
+        more = [*turns, Message("user", invoice.mail), Message("assistant", invoice.line)]
+        if len(model.encode(more, generate=False)) > tokens:
+            break
+        turns = more
+    return turns
+
+
+def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]:
+    """The parts of each step's seconds."""
+    requests = [
+        PracticeRequest(str(i), "s", (Message("user", v.mail),), "varied")
+        for i, v in enumerate(unseen(BATCH * (repeats + 1), seed=5))
+    ]
+    lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
+    rule = OPSD(
+        model,
+        teacher_version=BASE,
+        divergence=forward_kl,
+        informed_share=0.0,
+        max_new_tokens=TOKENS,
+        temperature=1.0,
+    )
+    steps: list[StepReport] = []
+    config = LearnConfig(
+        steps=repeats + 1, batch=BATCH, anchors=0, measure_every=10**6, checkpoint_every=10**6
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        train(
+            model,
+            rule,
+            [course(model, lesson, requests, BASE)],
+            AnchorPool(model, BASE, [], max_tokens=1, seed=0),
+            model.fresh_adapter(config.rank, 0),
+            config,
+            measure=lambda: 0.0,
+            report=steps.append,
+            folder=Path(folder),
+        )
+    return [{part: getattr(step, part) for part in PARTS} for step in steps[1:]]  # the first one warms up
+
+
+def trl(model: hf.HFModel, tokens: int, repeats: int) -> dict[str, Any]:
+    """TRL's seconds per step, the first one left out, and its peak memory."""
+    work = {
+        "model": str(embedded.ensure()),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "session": "\n\n".join(m.content for m in session(model, tokens)),
+        "requests": [v.mail for v in unseen(BATCH, seed=5)],
+        "batch": BATCH,
+        "tokens": TOKENS,
+        "steps": repeats + 1,
+    }
+    python, script = Path(".bench/trl/bin/python"), "benchmarks/peers/trl_step.py"
+    done = subprocess.run(
+        [python, script], input=json.dumps(work), stdout=subprocess.PIPE, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "seconds": found["seconds"][1:]}
+
+
+def floor_seconds(model: hf.HFModel) -> float:
+    """The step's products at the speed of one large product, no attention: forward of prompts and answers by
+    student (to sample) and teacher, forward and backward by the student, heads at the answers."""
+    net = model._net
+    head = net.get_output_embeddings().weight.numel()
+    body = sum(p.numel() for p in net.model.layers.parameters())
+    prompt = len(model.encode([Message("user", unseen(1, seed=5)[0].mail)]))
+    tokens, answers = BATCH * (prompt + TOKENS), BATCH * TOKENS
+    operations = 2 * body * tokens * (1 + 1 + 2) + 2 * head * answers * (1 + 1 + 2)
+    return operations / _peak(model)
+
+
+def _peak(model: hf.HFModel) -> float:
+    """Operations per second of a large product in the model's dtype."""
+    a, b = (torch.randn(2048, 2048, device=model.device).to(model.dtype) for _ in range(2))
+    seconds = []
+    for _ in range(7):
+        began = time.perf_counter()
+        float((a @ b)[0, 0])
+        seconds.append(time.perf_counter() - began)
+    return float(2 * 2048**3 / min(seconds))
+
+
+def _middle(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[256, 1024, 4096])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    model = hf.load(load(env=os.environ).model)
+    model.eos = [-1]  # never sampled: every rollout has its full length
+    rows: list[dict[str, Any]] = []
+    for tokens in chosen.lengths:
+        steps = ours(model, tokens, chosen.repeats)
+        row: dict[str, Any] = {"session": tokens, "ours": _middle([sum(s.values()) for s in steps])}
+        row |= {part: statistics.median(s[part] for s in steps) for part in PARTS}
+        row["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if chosen.peers:
+            theirs = trl(model, tokens, chosen.repeats)
+            row |= {"trl": _middle(theirs["seconds"]), "trl_peak_memory_bytes": theirs["peak_memory_bytes"]}
+        rows.append(row)
+        print(_line(row), flush=True)
+    floor = floor_seconds(model)
+    first, last = rows[0]["ours"]["median"], rows[-1]["ours"]["median"]
+    summary = {
+        "machine": describe(),
+        "dtype": str(model.dtype),
+        "floor_seconds": floor,
+        "share_of_floor": floor / first,
+        "last_over_first": last / first,
+        "rows": rows,
+    }
+    if chosen.peers:
+        summary["times_faster_than_trl"] = [r["trl"]["median"] / r["ours"]["median"] for r in rows]
+    print({k: v for k, v in summary.items() if k != "rows"})
+    if chosen.out:
+        chosen.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def _line(row: dict[str, Any]) -> str:
+    text = f"session {row['session']:5d}: {row['ours']['median']:.2f} s"
+    text += f" ({row['ours']['min']:.2f} to {row['ours']['max']:.2f}) = "
+    text += " + ".join(f"{part.removesuffix('_s')} {row[part]:.2f}" for part in PARTS)
+    if "trl" in row:
+        text += f"   TRL {row['trl']['median']:.2f} s ({row['trl']['min']:.2f} to {row['trl']['max']:.2f})"
+    return text
+
+
+if __name__ == "__main__":
+    main()
