@@ -213,32 +213,31 @@ def prepare(store: Store, session_id: str, config: Config) -> Lesson:
 def encode(model: HFModel, lesson: Lesson, plan: Plan) -> Classroom:
     """Compute the session's cache once. Where no right answer is known, the teacher's own is taken for right:
     practice and probes of both kinds are the same to all that follows."""
-    requests = [*lesson.practice, *lesson.held_back]
-    taught = course(model, lesson, requests, plan.parent)
-    # The teacher also answers what is held back and known: that share is the ceiling.
-    held = {r.id for r in lesson.held_back}
-    asked = [d for d, r in zip(taught.drills, requests, strict=True) if r.id in held or r.expected is None]
+    taught = course(model, lesson, [*lesson.practice, *lesson.held_back], plan.parent)
+    known = [d for d in taught.drills if d.answer is not None]
+    unknown = [d for d in taught.drills if d.answer is None]
     sampling = Sampling(plan.config.learn.max_new_tokens)
-    prompts = [GenerateRequest(d.teacher, sampling, plan.parent) for d in asked]
-    said = {d.id: g for d, g in zip(asked, generate(model, prompts, prefix=taught.prefix), strict=True)}
+    prompts = [GenerateRequest(d.teacher, sampling, plan.parent) for d in unknown]
+    said = dict(zip((d.id for d in unknown), generate(model, prompts, prefix=taught.prefix), strict=True))
 
     def practised(drill: Drill) -> Drill:
         own = said.get(drill.id)
         return replace(drill, answer=tuple(own.tokens)) if own and own.finish == "stop" else drill
 
-    drills = {d.id: d for d in taught.drills}
-    teachers = {r.id: model.decode(said[r.id].tokens).strip() for r in lesson.held_back}
+    held = {r.id for r in lesson.held_back}
     probes = [
-        Probe(r.id, drills[r.id].student, teachers[r.id] if r.expected is None else r.expected)
-        for r in lesson.held_back
+        Probe(d.id, d.student, d.answer or tuple(said[d.id].tokens)) for d in taught.drills if d.id in held
     ]
-    agrees = [teachers[r.id] == r.expected.strip() for r in lesson.held_back if r.expected is not None]
+    asked = [(d.teacher, d.answer) for d in known if d.id in held and d.answer]
+    right = model.agrees(asked, plan.parent, taught.prefix) if asked else []
     return Classroom(
         lesson,
-        Course(lesson.session_id, taught.prefix, tuple(practised(drills[r.id]) for r in lesson.practice)),
+        Course(
+            lesson.session_id, taught.prefix, tuple(practised(d) for d in taught.drills if d.id not in held)
+        ),
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
-        ceiling=sum(agrees) / len(agrees) if agrees else None,
+        ceiling=sum(right) / len(right) if right else None,
     )
 
 
@@ -294,7 +293,7 @@ def learn(
     steer = [probe for room in rooms for probe in room.steer]
 
     def measure() -> float:
-        right = passed(model, steer, STUDENT, config.max_new_tokens)
+        right = passed(model, steer, STUDENT)
         return sum(right) / len(right) if right else 0.0
 
     def tell(step: StepReport) -> None:
@@ -321,10 +320,9 @@ def examine(
     model: HFModel, plan: Plan, rooms: Sequence[Classroom], earlier: Sequence[dict[str, Any]]
 ) -> tuple[Verdict, dict[str, Any]]:
     """Measure live and candidate on the gate's probes; the verdict and what else is worth reporting."""
-    tokens = plan.config.learn.max_new_tokens
 
     def both(probes: Sequence[Probe]) -> tuple[list[bool], list[bool]]:
-        return passed(model, probes, plan.parent, tokens), passed(model, probes, STUDENT, tokens)
+        return passed(model, probes, plan.parent), passed(model, probes, STUDENT)
 
     drift = Drift(model, [general_prompt(model, text) for text in probe_anchors()])
     verdict = judge(
@@ -383,7 +381,7 @@ def attestation(model: HFModel, rooms: Sequence[Classroom]) -> dict[str, Any]:
     """What the student says, and how surely: a server that answers with other weights will not agree."""
     probes = [probe for room in rooms for probe in room.gate[:4]]
     prompts = [p.prompt for p in probes] + [general_prompt(model, t) for t in probe_anchors()[:2]]
-    said = [model.encode_answer(p.expected) for p in probes]
+    said = [list(p.answer) for p in probes]
     said += [model.encode_answer(a) for a in answers(model, prompts[len(probes) :], STUDENT, 16)]
     logprobs = model.score(list(zip(prompts, said, strict=True)), STUDENT)
     cases = [

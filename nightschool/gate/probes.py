@@ -13,18 +13,23 @@ AT_ONCE = 32  # rows decoded together
 
 @dataclass(frozen=True)
 class Probe:
-    """A request in tokens and the one answer that is right (compared without surrounding whitespace)."""
+    """A request and the one answer that is right, in tokens (EOS included where it ends by itself)."""
 
     id: str
     prompt: tuple[int, ...]
-    expected: str
+    answer: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Probe:
-        return cls(data["id"], tuple(data["prompt"]), data["expected"])
+        return cls(data["id"], tuple(data["prompt"]), tuple(data["answer"]))
+
+
+def passed(model: LanguageModel, probes: Sequence[Probe], version: str) -> list[bool]:
+    """Which probes a version answers right, greedily and with no session in its context."""
+    return model.agrees([(p.prompt, p.answer) for p in probes], version) if probes else []
 
 
 def answers(
@@ -37,9 +42,3 @@ def answers(
     """Greedy answers, as text."""
     requests = [GenerateRequest(tuple(p), Sampling(max_tokens), version) for p in prompts]
     return [model.decode(g.tokens).strip() for g in generate(model, requests, AT_ONCE, prefix)]
-
-
-def passed(model: LanguageModel, probes: Sequence[Probe], version: str, max_tokens: int) -> list[bool]:
-    """Which probes a version answers right, with no session in its context."""
-    given = answers(model, [p.prompt for p in probes], version, max_tokens)
-    return [answer == probe.expected.strip() for answer, probe in zip(given, probes, strict=True)]

@@ -52,9 +52,7 @@ class OPSD:
         knowing = [d for d in drills if d.answer is not None]
         given = {d.id for d in knowing[: round(self._informed_share * len(knowing))]}
         tries = [d for d in drills if d.id not in given]
-        sampling = [
-            Sampling(self._max_new_tokens, self._temperature, seed=seed + i) for i in range(len(tries))
-        ]
+        sampling = [Sampling(self._limit(d), self._temperature, seed=seed + i) for i, d in enumerate(tries)]
         requests = [GenerateRequest(d.student, s, student) for d, s in zip(tries, sampling, strict=True)]
         answers = generate(self._model, requests, at_once=len(requests) or 1)
         return [Trajectory(d, d.answer, True) for d in knowing if d.id in given and d.answer] + [
@@ -74,6 +72,11 @@ class OPSD:
         known = self._given_hidden
         every = [scored[id(t)] if id(t) in scored else known[t.drill.id] for t in trajectories]
         return Distil(torch.cat(every), self._divergence)
+
+    def _limit(self, drill: Drill) -> int:
+        """Longest try: what goes on far beyond the right answer went wrong long ago, and teaches no more."""
+        longest = self._max_new_tokens
+        return min(longest, len(drill.answer) * 3 // 2 + 8) if drill.answer else longest
 
     def _teacher_prompt(self, drill: Drill) -> tuple[int, ...]:
         informed = self._informed_share > 0 and drill.informed is not None

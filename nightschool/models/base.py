@@ -116,6 +116,16 @@ class LanguageModel(Protocol):
         """Log-probability (nats) of each token of the continuation in every (prompt, continuation)."""
         ...
 
+    def agrees(
+        self,
+        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+        version: str = BASE,
+        prefix: Prefix | None = None,
+    ) -> list[bool]:
+        """Whether greedy decoding would answer each prompt with just that answer: whether every token of it
+        is the likeliest one. One forward, where decoding takes one a token."""
+        ...
+
     def load(self, version: str, directory: Path) -> None:
         """Load an adapter (a PEFT directory) under a version's name. Raises VersionError."""
         ...

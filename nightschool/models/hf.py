@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from nightschool.models.generic import Generic
 from nightschool.types import BASE, Message, Tools
 
 Tokens = Sequence[int]
+Pair = tuple[Tokens, Tokens]  # prompt, answer
+_ROWS = 16  # scored together
 
 
 def load(config: ModelConfig) -> HFModel:
@@ -119,23 +121,33 @@ class HFModel:
 
     @torch.inference_mode()
     def score(
-        self,
-        pairs: Sequence[tuple[Tokens, Tokens]],
-        version: str = BASE,
-        prefix: Prefix | None = None,
+        self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
-        assert prefix is None or isinstance(prefix, PrefixCache)
-        hidden = self.answers_hidden(pairs, self.adapter(version), prefix)
         out = []
-        for (_, answer), hidden_AD in zip(pairs, hidden, strict=True):
-            logp_AV = self.logits(hidden_AD).float().log_softmax(-1)
-            index = torch.tensor(list(answer), device=self.device)
-            out.append(logp_AV.gather(1, index[:, None])[:, 0].tolist())
+        for logits_AV, answer_A in self._answers_logits(pairs, version, prefix):
+            logp_A1 = logits_AV.float().log_softmax(-1).gather(1, answer_A[:, None])
+            out.append(logp_A1[:, 0].tolist())
         return out
+
+    @torch.inference_mode()
+    def agrees(self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None) -> list[bool]:
+        found = self._answers_logits(pairs, version, prefix)
+        return [bool((logits_AV.argmax(-1) == answer_A).all()) for logits_AV, answer_A in found]
+
+    def _answers_logits(
+        self, pairs: Sequence[Pair], version: str, prefix: Prefix | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each pair the logits [answer, vocabulary] that predict its answer's tokens, and these."""
+        assert prefix is None or isinstance(prefix, PrefixCache)
+        for start in range(0, len(pairs), _ROWS):
+            some = pairs[start : start + _ROWS]
+            hidden = self.answers_hidden(some, self.adapter(version), prefix)
+            for (_, answer), hidden_AD in zip(some, hidden, strict=True):
+                yield self.logits(hidden_AD), torch.tensor(list(answer), device=self.device)
 
     def answers_hidden(
         self,
-        pairs: Sequence[tuple[Tokens, Tokens]],
+        pairs: Sequence[Pair],
         adapter: lora.Adapter | None,
         prefix: PrefixCache | None = None,
     ) -> list[Tensor]:
@@ -150,7 +162,7 @@ class HFModel:
         hidden = self.run_rows(rows, attention, adapter, before)
         return [h[len(prompt) - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
 
-    def learning_hidden(self, pairs: Sequence[tuple[Tokens, Tokens]], adapter: lora.Adapter) -> list[Tensor]:
+    def learning_hidden(self, pairs: Sequence[Pair], adapter: lora.Adapter) -> list[Tensor]:
         """`answers_hidden`, differentiable in the adapter.
 
         No gradient flows through the prompts' keys and values: what is learned is how to answer, not how to

@@ -68,6 +68,17 @@ class ScriptedModel:
         self.calls.append(Call("score", (version,)))
         return [[-1.0 - self.bias.get(version, 0.0)] * len(answer) for _, answer in pairs]
 
+    def agrees(
+        self,
+        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+        version: str = BASE,
+        prefix: Prefix | None = None,
+    ) -> list[bool]:
+        self.require(version)
+        before = prefix.tokens if isinstance(prefix, TextPrefix) else ()
+        said = [self.script(self.decode((*before, *prompt)), version) for prompt, _ in pairs]
+        return [[*map(ord, text), EOS] == list(answer) for text, (_, answer) in zip(said, pairs, strict=True)]
+
     def load(self, version: str, directory: Path) -> None:
         self.calls.append(Call("load", (version,)))
         self._loaded[version] = directory

@@ -5,6 +5,7 @@ import torch
 
 from nightschool.gate.drift import Drift
 from nightschool.gate.probes import Probe, answers, passed
+from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 from nightschool.models.scripted import ScriptedModel
 from nightschool.types import BASE, Message
@@ -12,12 +13,23 @@ from tests.models.test_hf import randomised
 
 
 def test_an_answer_is_right_if_it_is_the_expected_one() -> None:
-    model = ScriptedModel(lambda prompt, _: " PAY \n" if "INV" in prompt else "no")
+    model = ScriptedModel(lambda prompt, _: "PAY" if "INV" in prompt else "PAYABLE")
+    right = (*map(ord, "PAY"), 0)
     probes = [
-        Probe(str(i), tuple(map(ord, text)), "PAY") for i, text in enumerate(("INV-1", "hello", "INV-2"))
+        Probe(str(i), tuple(map(ord, text)), right) for i, text in enumerate(("INV-1", "hello", "INV-2"))
     ]
-    assert passed(model, probes, BASE, 10) == [True, False, True]
+    assert passed(model, probes, BASE) == [True, False, True]
+    assert passed(model, [], BASE) == []
     assert Probe.from_json(probes[0].to_json()) == probes[0]
+
+
+def test_agreeing_is_what_greedy_decoding_would_have_said(tiny: HFModel) -> None:
+    tiny.put("n@1", randomised(tiny))
+    prompts = [tuple(tiny.encode([Message("user", f"hello {i}")])) for i in range(40)]
+    said = generate(tiny, [GenerateRequest(p, Sampling(5), "n@1") for p in prompts])
+    wrong = [(*g.tokens[:-1], (g.tokens[-1] + 1) % 258) for g in said]
+    assert all(tiny.agrees([(p, g.tokens) for p, g in zip(prompts, said, strict=True)], "n@1"))
+    assert not any(tiny.agrees(list(zip(prompts, wrong, strict=True)), "n@1"))
 
 
 def test_the_prefix_stands_before_every_prompt() -> None:
