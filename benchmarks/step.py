@@ -34,6 +34,7 @@ from nightschool.models import embedded, hf
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40
+ROUND = LearnConfig().ahead  # steps whose rollouts are sampled together
 PARTS = ("rollout_s", "teacher_s", "student_s")
 
 
@@ -52,7 +53,7 @@ def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]
     """The parts of each step's seconds."""
     requests = [
         PracticeRequest(str(i), "s", (Message("user", v.mail),), "varied")
-        for i, v in enumerate(unseen(BATCH * (repeats + 1), seed=5))
+        for i, v in enumerate(unseen(BATCH * ROUND * (repeats + 1), seed=5))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
     rule = OPSD(
@@ -64,9 +65,7 @@ def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]
         temperature=1.0,
     )
     steps: list[StepReport] = []
-    config = LearnConfig(
-        steps=repeats + 1, batch=BATCH, anchors=0, measure_every=10**6, checkpoint_every=10**6
-    )
+    config = LearnConfig(steps=ROUND * (repeats + 1), batch=BATCH, anchors=0, ahead=ROUND)
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
@@ -79,7 +78,9 @@ def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]
             report=steps.append,
             folder=Path(folder),
         )
-    return [{part: getattr(step, part) for part in PARTS} for step in steps[1:]]  # the first one warms up
+    return [
+        {part: getattr(step, part) for part in PARTS} for step in steps[ROUND:]
+    ]  # the first round warms up
 
 
 def trl(model: hf.HFModel, tokens: int, repeats: int) -> dict[str, Any]:

@@ -85,10 +85,9 @@ class LearnConfig(_Section):
     """Practice requests made from a session."""
     held_back: int = Field(default=32, ge=0)
     """Variations that are never practised; half of them steer the training, half are the gate's."""
-    measure_every: int = Field(default=5, ge=1)
-    """Steps between two measurements on held-back practice."""
-    checkpoint_every: int = Field(default=5, ge=1)
-    """Steps between two checkpoints; a killed dream resumes from the last one."""
+    ahead: int = Field(default=4, ge=1)
+    """Steps whose tries are sampled together. After them, held-back practice is measured and a checkpoint is
+    written, from which a killed dream resumes."""
 
 
 class GateConfig(_Section):

@@ -28,8 +28,7 @@ QUICK = {
     "learn.anchors": "1",
     "learn.variations": "24",
     "learn.held_back": "24",
-    "learn.measure_every": "3",
-    "learn.checkpoint_every": "2",
+    "learn.ahead": "2",
     "gate.kl_budget": "100",
 }
 SUM = ("How many are 12 and 45?", "many")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nightschool.errors import DreamError
 from nightschool.models.cache import PrefixCache
-from nightschool.models.hf import HFModel
+from nightschool.models.hf import HFModel, common_length
 from nightschool.types import Lesson, Message, PracticeRequest
 
 
@@ -39,7 +39,7 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
     teacher = [model.encode(teacher_turns(lesson, r), lesson.tools) for r in requests]
     informed = [_informed(model, lesson, r) for r in requests]
     # The longest common beginning, whatever the chat template does to earlier turns.
-    shared = _common_length([*teacher, *(i for i in informed if i)])
+    shared = common_length([*teacher, *(i for i in informed if i)])
     longest = max(len(t) for t in [*teacher, *(i for i in informed if i)])
     if longest >= model.context_length:
         raise DreamError(
@@ -71,10 +71,3 @@ def _informed(model: HFModel, lesson: Lesson, request: PracticeRequest) -> list[
     own = [m for m in request.messages if m.role != "system"]
     told = [*lesson.context, *own, Message("assistant", request.expected), *own]
     return model.encode(told, lesson.tools)
-
-
-def _common_length(rows: Sequence[Sequence[int]]) -> int:
-    """Tokens that all rows begin with, leaving each at least one of its own."""
-    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
-    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(n, min(len(row) for row in rows) - 1)

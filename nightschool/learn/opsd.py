@@ -47,17 +47,27 @@ class OPSD:
         self._temperature = temperature
         self._given_hidden: dict[str, Tensor] = {}  # frozen teacher, fixed answer: scored once a dream
 
-    def trajectories(self, drills: Sequence[Drill], student: str, seed: int) -> list[Trajectory]:
-        """One per drill: the right answer for the informed share of those that have one, else a rollout."""
-        knowing = [d for d in drills if d.answer is not None]
-        given = {d.id for d in knowing[: round(self._informed_share * len(knowing))]}
-        tries = [d for d in drills if d.id not in given]
-        sampling = [Sampling(self._limit(d), self._temperature, seed=seed + i) for i, d in enumerate(tries)]
-        requests = [GenerateRequest(d.student, s, student) for d, s in zip(tries, sampling, strict=True)]
-        answers = generate(self._model, requests, at_once=len(requests) or 1)
-        return [Trajectory(d, d.answer, True) for d in knowing if d.id in given and d.answer] + [
-            Trajectory(d, tuple(g.tokens), False) for d, g in zip(tries, answers, strict=True)
+    def trajectories(
+        self, drills: Sequence[Sequence[Drill]], student: str, seed: int
+    ) -> list[list[Trajectory]]:
+        """For each step's drills: the right answer for the informed share of those that have one, a try of
+        the student for the others. The tries of all steps are sampled together."""
+        given = [{d.id for d in self._given(step)} for step in drills]
+        tries = [d for step, known in zip(drills, given, strict=True) for d in step if d.id not in known]
+        requests = [
+            GenerateRequest(d.student, Sampling(self._limit(d), self._temperature, seed=seed + i), student)
+            for i, d in enumerate(tries)
         ]
+        sampled = iter(generate(self._model, requests, at_once=len(requests) or 1))
+        return [
+            [Trajectory(d, d.answer, True) for d in step if d.id in known and d.answer]
+            + [Trajectory(d, tuple(next(sampled).tokens), False) for d in step if d.id not in known]
+            for step, known in zip(drills, given, strict=True)
+        ]
+
+    def _given(self, drills: Sequence[Drill]) -> Sequence[Drill]:
+        knowing = [d for d in drills if d.answer]
+        return knowing[: round(self._informed_share * len(knowing))]
 
     @torch.no_grad()
     def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Distil:

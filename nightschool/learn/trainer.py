@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +27,9 @@ STUDENT = "student"  # the name under which the learning adapter answers
 class Rule(Protocol):
     """What a learning rule is to the loop."""
 
-    def trajectories(self, drills: Sequence[Drill], student: str, seed: int) -> list[Trajectory]: ...
+    def trajectories(
+        self, drills: Sequence[Sequence[Drill]], student: str, seed: int
+    ) -> list[list[Trajectory]]: ...
     def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Signal: ...
 
 
@@ -81,20 +83,18 @@ def train(
     if saved := checkpoint.load(folder, adapter, best, optimizer):
         progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
     while not finished(progress, config):
-        step = progress.step
-        course = courses[step % len(courses)]
-        drills = batch(course.drills, step // len(courses), config.batch, config.seed)
-        report_step = _step(model, rule, course, drills, anchors, adapter, optimizer, config, progress)
-        progress.step += 1
-        if progress.step % config.measure_every == 0 or progress.step == config.steps:
-            accuracy = measure()
-            progress.history.append((progress.step, accuracy))
-            if accuracy >= progress.best_accuracy:  # a tie goes to the later step: its anchors held longer
-                progress.best_accuracy, progress.best_step = accuracy, progress.step
-                best = adapter.copy()
-        report(report_step(progress))
-        if progress.step % config.checkpoint_every == 0:
-            checkpoint.save(folder, asdict(progress), adapter, best, optimizer)
+        steps = range(progress.step, min(progress.step + config.ahead, config.steps))
+        for done in _round(model, rule, courses, anchors, adapter, optimizer, config, steps, progress):
+            if progress.step == steps[-1] + 1:
+                accuracy = measure()
+                progress.history.append((progress.step, accuracy))
+                if (
+                    accuracy >= progress.best_accuracy
+                ):  # a tie goes to the later step: its anchors held longer
+                    progress.best_accuracy, progress.best_step = accuracy, progress.step
+                    best = adapter.copy()
+            report(replace(done, accuracy=progress.history[-1][1] if progress.history else None))
+        checkpoint.save(folder, asdict(progress), adapter, best, optimizer)
     for master, kept in zip(adapter.parameters(), best.parameters(), strict=True):
         master.data.copy_(kept)
     adapter.trainable(False)
@@ -114,27 +114,51 @@ def finished(progress: Progress, config: LearnConfig) -> bool:
     return progress.best_accuracy > 0 and stale >= 3
 
 
+def _round(
+    model: HFModel,
+    rule: Rule,
+    courses: Sequence[Course],
+    anchors: AnchorPool,
+    adapter: Adapter,
+    optimizer: torch.optim.Optimizer,
+    config: LearnConfig,
+    steps: Sequence[int],
+    progress: Progress,
+) -> Iterator[StepReport]:
+    """Sample the tries of some steps together (where a token is cheapest), then take the steps one by one."""
+    started = time.perf_counter()
+    taught = [courses[step % len(courses)] for step in steps]
+    drills = [
+        batch(course.drills, step // len(courses), config.batch, config.seed)
+        for step, course in zip(steps, taught, strict=True)
+    ]
+    tries = rule.trajectories(drills, STUDENT, _seed(config.seed, steps[0]))
+    rollout_s = (time.perf_counter() - started) / len(steps)
+    for step, course, trajectories in zip(steps, taught, tries, strict=True):
+        yield _step(
+            model, rule, course, trajectories, anchors, adapter, optimizer, config, progress, step, rollout_s
+        )
+
+
 def _step(
     model: HFModel,
     rule: Rule,
     course: Course,
-    drills: Sequence[Drill],
+    trajectories: Sequence[Trajectory],
     anchors: AnchorPool,
     adapter: Adapter,
     optimizer: torch.optim.Optimizer,
     config: LearnConfig,
     progress: Progress,
-) -> Callable[[Progress], StepReport]:
-    """One update; returns the report, to be completed with the accuracy measured after it."""
+    step: int,
+    rollout_s: float,
+) -> StepReport:
+    """One update."""
     started = time.perf_counter()
-    trajectories = rule.trajectories(drills, STUDENT, _seed(config.seed, progress.step))
-    sampled = [t for t in trajectories if not t.given]
-    progress.tokens += sum(len(t.answer) for t in sampled)
-    rolled = time.perf_counter()
     signal = rule.teach(course, trajectories)
     taught = time.perf_counter()
     batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
-    if held := anchors.take(progress.step, config.anchors):
+    if held := anchors.take(step, config.anchors):
         live_ND = torch.cat([a.hidden_AD for a in held])
         batches.append(
             ([(a.prompt, a.answer) for a in held], Distil(live_ND, forward_kl, config.anchor_weight))
@@ -145,14 +169,19 @@ def _step(
     optimizer.zero_grad()
     adapter.refresh()
     done = time.perf_counter()
-
-    def report(after: Progress) -> StepReport:
-        accuracy = after.history[-1][1] if after.history else None
-        speed = len(sampled) / (done - started)
-        times = (rolled - started, taught - rolled, done - taught)
-        return StepReport(after.step, config.steps, loss, sum(anchor_loss), speed, accuracy, *times)
-
-    return report
+    sampled = [len(t.answer) for t in trajectories if not t.given]
+    progress.step, progress.tokens = step + 1, progress.tokens + sum(sampled)
+    return StepReport(
+        step=step + 1,
+        steps=config.steps,
+        loss=loss,
+        anchor_loss=sum(anchor_loss),
+        rollouts_per_s=len(sampled) / (done - started + rollout_s),
+        accuracy=None,
+        rollout_s=rollout_s,
+        teacher_s=taught - started,
+        student_s=done - taught,
+    )
 
 
 def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Drill]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from nightschool.models.cache import PrefixCache, RowCache
+from nightschool.models.cache import Cache, PrefixCache, RowCache
 
 
 class Attention(Protocol):
@@ -60,17 +60,21 @@ class Packed:
 
 
 class Continued:
-    """Rows of the given lengths, each going on from what a forward of its beginning kept, without a gradient
-    there. `kept` is that of `Packed`, `before` the lengths of those beginnings (all may be 0).
+    """Rows of the given lengths, each going on from its cache, without a gradient there.
 
     Written out in matrix products: the backward of the fused kernel takes five times as long on a CPU.
     """
 
-    def __init__(self, lengths: Sequence[int], kept: Sequence[Tensor], before: Sequence[int]) -> None:
-        self._kept, device = kept, kept[0].device
-        self._from_past = _padding(before).to(device)
-        self._from_own = _padding(lengths).to(device)
+    def __init__(self, lengths: Sequence[int], caches: Sequence[Cache]) -> None:
+        like = caches[0][0]
+        device, before = like.device, [cache[0].shape[2] for cache in caches]
         own, past = max(lengths), max(before)
+        # For each layer [2, rows, key heads, longest, width], filled up with zeros.
+        self._past = [
+            torch.stack([pad(kv, (0, 0, 0, past - kv.shape[2])) for kv in layer], 1)
+            for layer in zip(*caches, strict=True)
+        ]
+        self._from_own = _padding(lengths).to(device)
         self._real = torch.cat([torch.arange(n) + i * own for i, n in enumerate(lengths)]).to(device)
         seen_BP = torch.arange(past)[None] < torch.tensor(before)[:, None]
         seen_BSK = torch.cat(
@@ -80,26 +84,32 @@ class Continued:
             ],
             2,
         )
-        mask = torch.zeros(seen_BSK.shape, dtype=kept[0].dtype).masked_fill_(~seen_BSK, float("-inf"))
+        mask = torch.zeros(seen_BSK.shape, dtype=like.dtype).masked_fill_(~seen_BSK, float("-inf"))
         self._mask_BSK = mask.to(device)
+        self._mask: Tensor | None = None
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         batch, own = self._from_own.shape
         (_, heads, width), groups = q_THD.shape, k_TGD.shape[1]
         each = heads // groups
-        past_NGBPD = self._kept[layer][:, :, self._from_past]
         # Query heads that share a key head stand under one another: one product serves them all.
-        q = q_THD[self._from_own].view(batch, own, groups, each, width).permute(0, 2, 3, 1, 4)
+        q = self._padded(q_THD).view(batch, own, groups, each, width).permute(0, 2, 3, 1, 4)
         k, v = (
-            torch.cat([past_NGBPD[i].transpose(0, 1), new[self._from_own].transpose(1, 2)], 2).flatten(0, 1)
-            for i, new in enumerate((k_TGD, v_TGD))
+            torch.cat([past_BGPD, self._padded(new).transpose(1, 2)], 2).flatten(0, 1)
+            for past_BGPD, new in zip(self._past[layer], (k_TGD, v_TGD), strict=True)
         )
-        mask = self._mask_BSK[:, None].repeat(1, groups, each, 1).flatten(0, 1)
+        if self._mask is None:  # the same for all layers
+            self._mask = self._mask_BSK[:, None].repeat(1, groups, each, 1).flatten(0, 1)
         scores = torch.baddbmm(
-            mask, q.reshape(batch * groups, each * own, width), k.transpose(1, 2), alpha=width**-0.5
+            self._mask, q.reshape(batch * groups, each * own, width), k.transpose(1, 2), alpha=width**-0.5
         )
         out = torch.bmm(scores.softmax(-1), v).view(batch, groups, each, own, width)
-        return out.permute(0, 3, 1, 2, 4).reshape(batch * own, heads, width)[self._real]
+        return out.permute(0, 3, 1, 2, 4).reshape(batch * own, heads, width).index_select(0, self._real)
+
+    def _padded(self, x_THD: Tensor) -> Tensor:
+        """[rows, longest, heads, width]"""
+        rows, longest = self._from_own.shape
+        return x_THD.index_select(0, self._from_own.flatten()).view(rows, longest, *x_THD.shape[1:])
 
 
 class Decoding:

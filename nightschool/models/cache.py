@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+Cache = list[Tensor]  # of one row: for each layer [2 (keys, values), key heads, tokens, width]
+
 
 @dataclass(frozen=True)
 class PrefixCache:
     """The keys and values of a context, computed once and shared by every row behind it. Never written."""
 
     tokens: tuple[int, ...]
-    layers: list[Tensor]  # each [2 (keys, values), key heads, tokens, width]
+    layers: Cache
 
     @property
     def length(self) -> int:
@@ -31,8 +33,8 @@ class RowCache:
         self._layers: list[Tensor] = []  # each [slots, 2 * key heads, tokens, width], keys first
         self._at: tuple[Tensor, Tensor] | None = None  # where the running step writes: rows, tokens
 
-    def add(self, layers: Sequence[Tensor], room: int) -> None:
-        """Take a row's keys and values, [2, key heads, tokens, width] each; `room` tokens may follow soon."""
+    def add(self, layers: Cache, room: int) -> None:
+        """Take a row's keys and values; `room` tokens may follow soon."""
         row, length = len(self.lengths), layers[0].shape[2]
         self._reserve([kv.flatten(0, 1) for kv in layers], row + 1, length + room)
         for mine, kv in zip(self._layers, layers, strict=True):

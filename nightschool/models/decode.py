@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nightschool.models import lora
-from nightschool.models.attention import Decoding, Packed
+from nightschool.models.attention import Decoding
 from nightschool.models.base import FinishReason, GenerateRequest, Sampling, TokenOut
 from nightschool.models.cache import PrefixCache, RowCache
 
@@ -95,16 +95,11 @@ class RowBatch:
         for adapter in {id(row.adapter): row.adapter for row in rows}.values():
             members = [row for row in rows if row.adapter is adapter]
             prompts = [row.request.tokens for row in members]
-            attention = Packed([len(p) for p in prompts], self._prefix, keep=True)
-            hidden = self._model.run_rows(prompts, attention, adapter, [self._before] * len(prompts))
-            start = 0
-            for row, h in zip(members, hidden, strict=True):
-                last[row.number] = h[-1]
-                self._cache.add(
-                    [kv[:, :, start : start + len(h)] for kv in attention.kept], min(row.left, RowCache.STEP)
-                )
+            hidden, caches = self._model.read(prompts, adapter, self._prefix)
+            for row, hidden_D, cache in zip(members, hidden, caches, strict=True):
+                last[row.number] = hidden_D
+                self._cache.add(cache, min(row.left, RowCache.STEP))
                 self._rows.append(row)
-                start += len(h)
         return self._model.logits(torch.stack([last[row.number] for row in rows]))
 
     def _sample(self, rows: list[_Row], logits_RV: Tensor) -> list[TokenOut]:

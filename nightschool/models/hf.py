@@ -21,7 +21,7 @@ from nightschool.models import embedded, lora
 from nightschool.models import tools as plain_tools
 from nightschool.models.attention import Attention, Continued, Packed
 from nightschool.models.base import Prefix, to_template
-from nightschool.models.cache import PrefixCache
+from nightschool.models.cache import Cache, PrefixCache
 from nightschool.models.decode import RowBatch
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
@@ -30,6 +30,7 @@ from nightschool.types import BASE, Message, Tools
 Tokens = Sequence[int]
 Pair = tuple[Tokens, Tokens]  # prompt, answer
 _ROWS = 16  # scored together
+_WORTH = 8  # tokens that prompts must have in common before these are computed apart
 
 
 def load(config: ModelConfig) -> HFModel:
@@ -114,10 +115,8 @@ class HFModel:
 
     @torch.inference_mode()
     def prefix(self, tokens: Tokens, version: str = BASE) -> PrefixCache:
-        self.check_length(len(tokens))
-        attention = Packed([len(tokens)], keep=True)
-        self.run_rows([tokens], attention, self.adapter(version))
-        return PrefixCache(tuple(tokens), attention.kept)
+        _, (cache,) = self._read_packed([tokens], self.adapter(version), None)
+        return PrefixCache(tuple(tokens), cache)
 
     @torch.inference_mode()
     def score(
@@ -145,6 +144,7 @@ class HFModel:
             for (_, answer), hidden_AD in zip(some, hidden, strict=True):
                 yield self.logits(hidden_AD), torch.tensor(list(answer), device=self.device)
 
+    @torch.no_grad()
     def answers_hidden(
         self,
         pairs: Sequence[Pair],
@@ -156,11 +156,14 @@ class HFModel:
         The state that predicts answer token t stands at the token before it: the first one at the
         prompt's last token, and the answer's last token (EOS) predicts nothing.
         """
-        rows = [[*prompt, *answer[:-1]] for prompt, answer in pairs]
+        shared = 0
+        if prefix is None and (beginning := self._beginning([prompt for prompt, _ in pairs], adapter)):
+            prefix, shared = beginning, beginning.length
+        rows = [[*prompt[shared:], *answer[:-1]] for prompt, answer in pairs]
         attention = Packed([len(row) for row in rows], prefix)
         before = [prefix.length if prefix else 0] * len(rows)
         hidden = self.run_rows(rows, attention, adapter, before)
-        return [h[len(prompt) - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
+        return [h[len(prompt) - shared - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
 
     def learning_hidden(self, pairs: Sequence[Pair], adapter: lora.Adapter) -> list[Tensor]:
         """`answers_hidden`, differentiable in the adapter.
@@ -169,13 +172,43 @@ class HFModel:
         read (measured: docs/performance.md), at a third of the cost.
         """
         heads = [prompt[:-1] for prompt, _ in pairs]
-        before = [len(head) for head in heads]
         rows = [[prompt[-1], *answer[:-1]] for prompt, answer in pairs]
-        reading = Packed(before, keep=True)
         with torch.no_grad():
-            self.run_rows(heads, reading, adapter)
-        attention = Continued([len(row) for row in rows], reading.kept, before)
-        return self.run_rows(rows, attention, adapter, before)
+            _, caches = self.read(heads, adapter)
+        attention = Continued([len(row) for row in rows], caches)
+        return self.run_rows(rows, attention, adapter, [len(head) for head in heads])
+
+    def read(
+        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, prefix: PrefixCache | None = None
+    ) -> tuple[list[Tensor], list[Cache]]:
+        """The final hidden state [width] of each prompt's last token, and each prompt's keys and values (not
+        the prefix's). What all prompts begin with (a system turn, as a rule) is computed once."""
+        beginning = None if prefix else self._beginning(prompts, adapter)
+        if beginning is None:
+            return self._read_packed(prompts, adapter, prefix)
+        own = [prompt[beginning.length :] for prompt in prompts]
+        last, caches = self._read_packed(own, adapter, beginning)
+        return last, [
+            [torch.cat(kv, 2) for kv in zip(beginning.layers, cache, strict=True)] for cache in caches
+        ]
+
+    def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> PrefixCache | None:
+        """What all prompts begin with, where that is long enough to be worth a forward of its own."""
+        shared = common_length(prompts) if len(prompts) > 1 else 0
+        if shared < _WORTH:
+            return None
+        _, (cache,) = self._read_packed([prompts[0][:shared]], adapter, None)
+        return PrefixCache(tuple(prompts[0][:shared]), cache)
+
+    def _read_packed(
+        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, prefix: PrefixCache | None
+    ) -> tuple[list[Tensor], list[Cache]]:
+        lengths = [len(prompt) for prompt in prompts]
+        attention = Packed(lengths, prefix, keep=True)
+        before = [prefix.length if prefix else 0] * len(prompts)
+        hidden = self.run_rows(prompts, attention, adapter, before)
+        split = zip(*(kv.split(lengths, 2) for kv in attention.kept), strict=True)
+        return [h[-1] for h in hidden], [list(cache) for cache in split]
 
     def run_rows(
         self,
@@ -248,6 +281,13 @@ def _window(config: Any) -> int:
     """The context in tokens. Within its sliding window, a model that has one attends like any other."""
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     return int(min(config.max_position_embeddings, window or config.max_position_embeddings))
+
+
+def common_length(rows: Sequence[Tokens]) -> int:
+    """Tokens that all rows begin with, leaving each at least one of its own."""
+    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
+    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return min(n, min(len(row) for row in rows) - 1)
 
 
 def _eos_tokens(net: Any, tokenizer: Any) -> list[int]:

@@ -16,9 +16,7 @@ from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 from nightschool.types import BASE, Lesson, Message, Session
 
-QUICK = LearnConfig(
-    rank=4, steps=6, batch=3, max_new_tokens=6, anchors=2, measure_every=2, checkpoint_every=2
-)
+QUICK = LearnConfig(rank=4, steps=6, batch=3, max_new_tokens=6, anchors=2, ahead=2)
 
 
 @pytest.fixture

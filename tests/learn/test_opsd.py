@@ -18,12 +18,20 @@ def test_the_informed_share_are_right_answers(
 ) -> None:
     drills = [d for d in tiny_course.drills if d.answer][:4]
     tiny.put("student", randomised(tiny))
-    trajectories = rule(tiny, share).trajectories(drills, "student", seed=1)
+    (trajectories,) = rule(tiny, share).trajectories([drills], "student", seed=1)
     assert {t.drill.id for t in trajectories} == {d.id for d in drills}
     assert sum(t.given for t in trajectories) == given
     assert all(t.answer == t.drill.answer for t in trajectories if t.given)
-    again = rule(tiny, share).trajectories(drills, "student", seed=1)
-    assert again == trajectories
+    assert rule(tiny, share).trajectories([drills], "student", seed=1) == [trajectories]
+
+
+def test_the_tries_of_several_steps_are_each_steps_own(tiny: HFModel, tiny_course: Course) -> None:
+    first, second = tiny_course.drills[:3], tiny_course.drills[2:5]
+    together = rule(tiny, 0.0).trajectories([first, second], BASE, seed=1)
+    assert [[t.drill.id for t in step] for step in together] == [
+        [d.id for d in first],
+        [d.id for d in second],
+    ]
 
 
 def test_the_teacher_has_the_session_and_the_student_has_not(
@@ -51,7 +59,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
     """The teacher's states predict exactly the tokens that were sampled: its log-probabilities from `teach`
     are those of a plain forward over session, request and answer."""
     teaching = rule(tiny, share)
-    trajectories = teaching.trajectories(tiny_course.drills[:3], BASE, seed=1)
+    (trajectories,) = teaching.trajectories([tiny_course.drills[:3]], BASE, seed=1)
     signal = teaching.teach(tiny_course, trajectories)
     assert isinstance(signal, Distil)
     tokens = [token for t in trajectories for token in t.answer]
@@ -64,7 +72,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
 
 def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Course) -> None:
     teaching = rule(tiny, 1.0)
-    trajectories = teaching.trajectories([d for d in tiny_course.drills if d.answer][:2], BASE, seed=1)
+    (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, seed=1)
     first = teaching.teach(tiny_course, trajectories)
     tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # a second pass would fail
     assert torch.equal(teaching.teach(tiny_course, trajectories).teacher_ND, first.teacher_ND)
