@@ -24,10 +24,9 @@ _ORDINARY = frozenset(
     "Their Then There These They This Those Ticket To Today Tomorrow Total Up Urgent Us Use Was We Were "
     "What When Where Which Who Why Will With Would Write Wrong Yes Yesterday You Your".split()
 )
-# Parts of a name that say what kind of name it is; kept as they are.
-_KEPT = frozenset(
-    "Ltd Limited GmbH Inc Corp LLC Plc AG SA BV Oy KG Co Group Mr Mrs Ms Dr Prof Bank Street Road".split()
-)
+# Parts of a name that say what kind of name it is. A company may as well have another form, or none.
+_COMPANY = tuple("Ltd Limited GmbH Inc Corp LLC Plc AG SA BV Oy KG Co Group".split())
+_KEPT = frozenset((*_COMPANY, *"Mr Mrs Ms Dr Prof Bank Street Road".split()))
 _WORDS = tuple(
     "Abbott Alder Amber Anchor Apex Arden Argent Arrow Aspen Aster Atlas Aurora Avalon Baker Barlow Basil "
     "Beacon Benson Birch Boreal Bramble Briar Bridge Bright Bristol Cactus Calder Cannon Canyon Carmine "
@@ -43,6 +42,9 @@ _WORDS = tuple(
     "Talbot Tangent Teal Thistle Timber Topaz Trident Tulip Turner Valley Vector Velvet Venture Vertex "
     "Violet Walker Warren Watson Willow Winter Wren Yarrow Zenith Zephyr".split()
 )
+
+_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh sl st t tr v w z".split()
+_RIMES = "a al an ar e ed el en er i il in is ix o ol on or os u ul um us y".split()
 
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("email", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
@@ -122,7 +124,10 @@ def _digits(text: str, rng: random.Random) -> str:
 
 
 def _number(text: str, rng: random.Random) -> str:
+    """Of about the same size: one in three has a digit more or less."""
     whole, dot, decimals = text.partition(".")
+    if rng.random() < 1 / 3 and len(whole) > 1 and "," not in whole and whole[0] != "0":
+        whole = rng.choice((whole[1:], whole + "0"))
     return _digits(whole, rng) + dot + "".join(str(rng.randint(0, 9)) for _ in decimals)
 
 
@@ -159,13 +164,29 @@ def _time(text: str, rng: random.Random) -> str:
 
 
 def _name_like(text: str, rng: random.Random) -> str:
-    return " ".join(w if w in _KEPT or w == "&" else rng.choice(_WORDS) for w in text.split(" "))
+    """One in three is a word longer or shorter, a company's form may change: who has only practised one
+    shape of name fails on the next."""
+    words = text.split(" ")
+    if words[-1] in _COMPANY and len(words) > 1:
+        words[-1] = rng.choice((words[-1], words[-1], rng.choice(_COMPANY), "another"))
+    plain = [i for i, word in enumerate(words) if word not in _KEPT and word != "&"]
+    if rng.random() < 1 / 3 and plain and "&" not in words:
+        at = plain[0]
+        words[at : at + 1] = [] if len(plain) > 1 and rng.random() < 1 / 2 else [words[at]] * 2
+    return " ".join(w if w in _KEPT or w == "&" else _word(rng) for w in words)
+
+
+def _word(rng: random.Random) -> str:
+    """A word that could be a name; one in four is invented, as names often are."""
+    if rng.random() < 3 / 4:
+        return rng.choice(_WORDS)
+    return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
 
 
 def _email(text: str, rng: random.Random) -> str:
     _, _, domain = text.partition("@")
     end = domain.partition(".")[2]
-    return f"{rng.choice(_WORDS).lower()}@{rng.choice(_WORDS).lower()}.{end}"
+    return f"{_word(rng).lower()}@{_word(rng).lower()}.{end}"
 
 
 _MAKERS: dict[Kind, Callable[[str, random.Random], str]] = {
