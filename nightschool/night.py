@@ -203,10 +203,10 @@ def load_live(model: HFModel, store: Store, live: str) -> None:
 
 
 def prepare(store: Store, session_id: str, config: Config) -> Lesson:
-    """The lesson of a session; a function of the session and the seed."""
+    """The lesson of a session as it was judged; a function of what was said and the seed."""
     learn = config.learn
     return build_lesson(
-        store.session(session_id), seed=learn.seed, variations=learn.variations, held_back=learn.held_back
+        store.judged(session_id), seed=learn.seed, variations=learn.variations, held_back=learn.held_back
     )
 
 

@@ -180,7 +180,8 @@ def _word(rng: random.Random) -> str:
     """A word that could be a name; one in four is invented, as names often are."""
     if rng.random() < 3 / 4:
         return rng.choice(_WORDS)
-    return "".join(rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
+    syllables = [rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.choice((2, 2, 3)))]
+    return "".join(syllables).capitalize()
 
 
 def _email(text: str, rng: random.Random) -> str:

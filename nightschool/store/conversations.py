@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session as Orm
 
 from nightschool.store.engine import now
@@ -34,9 +34,14 @@ def chains(messages: Sequence[Message]) -> list[str]:
     return out
 
 
-def turns(orm: Orm, session_id: str) -> Sequence[TurnRow]:
-    """What the session consists of now, in order."""
-    query = select(TurnRow).where(TurnRow.session_id == session_id, TurnRow.superseded_at.is_(None))
+def turns(orm: Orm, session_id: str, at: str | None = None) -> Sequence[TurnRow]:
+    """What the session consists of now, or consisted of at a time, in order."""
+    query = select(TurnRow).where(TurnRow.session_id == session_id)
+    if at is None:
+        query = query.where(TurnRow.superseded_at.is_(None))
+    else:
+        still = or_(TurnRow.superseded_at.is_(None), TurnRow.superseded_at > at)
+        query = query.where(TurnRow.created_at <= at, still)
     return orm.scalars(query.order_by(TurnRow.position)).all()
 
 

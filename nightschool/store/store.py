@@ -96,10 +96,14 @@ class Store:
     def session(self, session_id: str) -> Session:
         """Raises NotFound."""
         with self._reading() as orm:
-            row = orm.get(SessionRow, session_id)
-            if row is None:
-                raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
-            return _session(orm, row)
+            return _session(orm, _session_row(orm, session_id))
+
+    def judged(self, session_id: str) -> Session:
+        """A session as it stood when its newest rating was given: of what was said later, nobody has said
+        that it went well. Raises NotFound."""
+        with self._reading() as orm:
+            rating = _newest_rating(orm, session_id)
+            return _session(orm, _session_row(orm, session_id), rating.created_at if rating else None)
 
     def sessions(self) -> list[Session]:
         """Newest first."""
@@ -338,11 +342,18 @@ class Store:
             return [_plain(r) for r in orm.scalars(select(SwapRow).order_by(SwapRow.id.desc()))]
 
 
-def _session(orm: Orm, row: SessionRow) -> Session:
+def _session_row(orm: Orm, session_id: str) -> SessionRow:
+    row = orm.get(SessionRow, session_id)
+    if row is None:
+        raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
+    return row
+
+
+def _session(orm: Orm, row: SessionRow, at: str | None = None) -> Session:
     rating = _newest_rating(orm, row.id)
     return Session(
         id=row.id,
-        messages=tuple(Message.from_json(t.message) for t in conversations.turns(orm, row.id)),
+        messages=tuple(Message.from_json(t.message) for t in conversations.turns(orm, row.id, at)),
         tools=tuple(row.tools),
         user=row.user,
         source=row.source,
@@ -365,8 +376,7 @@ def _rate(orm: Orm, feedback: Feedback, session_id: str) -> bool:
         if (known.session_id, known.rating, known.comment) != (session_id, feedback.rating, feedback.comment):
             raise BadRequest(f"feedback {feedback.id} exists already with other content", "id")
         return False
-    if orm.get(SessionRow, session_id) is None:
-        raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
+    _session_row(orm, session_id)
     orm.add(
         FeedbackRow(
             id=feedback.id,

@@ -155,6 +155,18 @@ def test_feedback_counts_once_and_the_newest_counts(store: Store) -> None:
     assert len(store.feedback(session)) == 2
 
 
+def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:
+    session = record(store, "hi", "hello")
+    store.rate(Feedback("f1", session, "good"))
+    record(store, "hi", "hello", "more", "wrong")
+    assert contents(store, session) == ["hi", "hello", "more", "wrong"]
+    assert [m.content for m in store.judged(session).messages] == ["hi", "hello"]
+    record(store, "hi", "good day", session=session)  # edited: what was judged is another answer
+    assert [m.content for m in store.judged(session).messages] == ["hi", "hello"]
+    store.rate(Feedback("f2", session, "good"))
+    assert [m.content for m in store.judged(session).messages] == ["hi", "good day"]
+
+
 def test_unknown_names_say_what_to_do(store: Store) -> None:
     for ask in (
         lambda: store.session("x"),
