@@ -45,6 +45,12 @@ class ServeConfig(_Section):
     """Port; 0 takes a free one."""
     max_batch: int = Field(default=32, ge=1)
     """Requests decoded together; more wait."""
+    read_tokens: int = Field(default=0, ge=0)
+    """Tokens of prompts read between two steps of decoding, so that a long request holds nobody up; 0 takes
+    what suits the device."""
+    kept_tokens: int = Field(default=16384, ge=0)
+    """Tokens of earlier requests whose keys and values are kept, so that the next turn of a chat reads only
+    what is new; those least recently used go first."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
     """Largest request."""
     max_tokens: int = Field(default=512, ge=1)

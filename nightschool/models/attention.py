@@ -4,7 +4,7 @@ A forward runs all its tokens in one row, [tokens, ...], whatever rows of text t
 a decoder but attention works token by token. The objects here are that exception. Each is called once a
 layer, with positions already rotated in, and knows which tokens belong together:
 
-    Packed     rows of text one after the other, each causal over itself, all behind a shared prefix
+    Packed     rows of text one after the other, each causal over itself and behind its past, if any
     Continued  rows that go on from keys and values of their own, for learning
     Decoding   one new token for each row of a cache
 
@@ -16,6 +16,7 @@ arXiv 2205.14135, section 3.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Protocol
 
 import torch
@@ -35,28 +36,43 @@ class Attention(Protocol):
 
 
 class Packed:
-    """Rows of the given lengths, one after the other. With `keep`, `kept` collects what each layer computed:
+    """Rows of the given lengths, one after the other, each going on from its past (keys and values that are
+    never copied; rows that share one stand together). With `keep`, `kept` collects what each layer computed:
     keys and values [2, key heads, tokens, width]."""
 
     def __init__(
-        self, lengths: Sequence[int], prefix: PrefixCache | None = None, *, keep: bool = False
+        self, lengths: Sequence[int], pasts: Sequence[Cache | None] = (), *, keep: bool = False
     ) -> None:
-        self._lengths, self._prefix, self._keep = list(lengths), prefix, keep
+        self._lengths, self._keep = list(lengths), keep
+        self._pasts = list(pasts) or [None] * len(lengths)
         self.kept: list[Tensor] = []
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         q, k, v = (t.transpose(0, 1)[None] for t in (q_THD, k_TGD, v_TGD))
         if self._keep:
             self.kept.append(torch.cat([k, v]))
-        prefix = self._prefix.layers[layer].unsqueeze(1) if self._prefix else None
         rows = list(zip(*(t.split(self._lengths, 2) for t in (q, k, v)), strict=True))
-        if prefix is None or q.device.type != "cpu":  # only the CPU's kernel hands out its log-sum-exps
-            out = torch.cat([_causal(q, k, v, prefix) for q, k, v in rows], 2)
+        if q.device.type != "cpu" or not any(self._pasts):  # only the CPU's kernel hands out its log-sum-exps
+            pasts = [past[layer].unsqueeze(1) if past else None for past in self._pasts]
+            seen = [_causal(q, k, v, past) for (q, k, v), past in zip(rows, pasts, strict=True)]
+            out = torch.cat(seen, 2)
         else:
-            own = [attend(*row, causal=True) for row in rows]
-            parts = (torch.cat([out for out, _ in own], 2), torch.cat([lse for _, lse in own], 2))
-            out = merge(parts, attend(q, prefix[0], prefix[1]))
+            out = self._merged(layer, [attend(*row, causal=True) for row in rows], q)
         return out[0].transpose(0, 1)
+
+    def _merged(self, layer: int, own: list[Part], q: Tensor) -> Tensor:
+        """What rows see of themselves, merged with what they see of their pasts."""
+        out, start = [], 0
+        for _, same in groupby(zip(self._pasts, own, strict=True), key=lambda pair: id(pair[0])):
+            (past, *_), parts = zip(*same, strict=True)
+            seen = torch.cat([part for part, _ in parts], 2), torch.cat([lse for _, lse in parts], 2)
+            tokens = slice(start, start := start + seen[0].shape[2])
+            if past is None:
+                out.append(seen[0])
+            else:
+                keys, values = past[layer].unsqueeze(1)
+                out.append(merge(seen, attend(q[:, :, tokens], keys, values)))
+        return torch.cat(out, 2)
 
 
 class Continued:

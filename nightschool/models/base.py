@@ -68,7 +68,7 @@ class Batch(Protocol):
     """Rows that are decoded together. A row may join or leave between any two steps."""
 
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
-        """Add rows (prefilled together at the next step) and return their numbers, never reused."""
+        """Add rows (read from the next step on) and return their numbers, never reused."""
         ...
 
     def cancel(self, row: int) -> None:
@@ -76,7 +76,7 @@ class Batch(Protocol):
         ...
 
     def step(self) -> list[TokenOut]:
-        """One token for each row; rows that finished are gone afterwards."""
+        """One token for each row whose prompt is read; rows that finished are gone afterwards."""
         ...
 
     def __len__(self) -> int: ...
@@ -99,8 +99,14 @@ class LanguageModel(Protocol):
         """The text, without special tokens."""
         ...
 
-    def batch(self, prefix: Prefix | None = None) -> Batch:
-        """An empty batch, all of whose rows will stand behind `prefix`."""
+    def batch(
+        self, prefix: Prefix | None = None, *, read_tokens: int | None = None, kept_tokens: int = 0
+    ) -> Batch:
+        """An empty batch, all of whose rows will stand behind `prefix`.
+
+        For serving: it reads at most `read_tokens` of prompts a step (0: what suits the device; None: all of
+        them at once), and keeps the keys and values of up to `kept_tokens` for requests that begin alike.
+        """
         ...
 
     def prefix(self, tokens: Sequence[int], version: str = BASE) -> Prefix:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,16 @@ import torch
 from torch import Tensor
 
 Cache = list[Tensor]  # of one row: for each layer [2 (keys, values), key heads, tokens, width]
+
+
+def length(cache: Cache | None) -> int:
+    """Tokens that a cache holds."""
+    return cache[0].shape[2] if cache else 0
+
+
+def joined(past: Cache | None, more: Cache) -> Cache:
+    """One cache of a row's past and what came after it."""
+    return [torch.cat(kv, 2) for kv in zip(past, more, strict=True)] if past else more
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,42 @@ class PrefixCache:
     @property
     def length(self) -> int:
         return len(self.tokens)
+
+
+class Kept:
+    """Keys and values of what was read and said before, for requests that begin alike: the next turn of a
+    chat, a system prompt. At most `room` tokens; those least recently used go first."""
+
+    WORTH = 16  # tokens from which a common beginning is used
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._caches: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()
+
+    def put(self, version: str, tokens: tuple[int, ...], cache: Cache) -> None:
+        """Keep what `version` made of `tokens`; what these begin with is no longer needed apart."""
+        if not self.WORTH < len(tokens) <= self._room:
+            return
+        for key in [k for k in self._caches if k[0] == version and tokens[: len(k[1])] == k[1]]:
+            del self._caches[key]
+        self._caches[version, tokens] = cache
+        while sum(len(kept) for _, kept in self._caches) > self._room:
+            self._caches.popitem(last=False)
+
+    def find(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
+        """The longest beginning of `tokens` that is kept, short of its end (what follows is wanted)."""
+        shared = {key: _common(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
+        best = max(shared, key=lambda key: shared[key], default=None)
+        if best is None or shared[best] < self.WORTH:
+            return None
+        self._caches.move_to_end(best)
+        return [kv[:, :, : shared[best]] for kv in self._caches[best]]
+
+
+def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Tokens that both begin with."""
+    longest = min(len(a), len(b))
+    return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
 
 
 class RowCache:
@@ -40,6 +88,11 @@ class RowCache:
         for mine, kv in zip(self._layers, layers, strict=True):
             mine[row, :, :length] = kv.flatten(0, 1)
         self.lengths.append(length)
+
+    def copy(self, row: int) -> Cache:
+        """A row's keys and values."""
+        seen = (kv[row, :, : self.lengths[row]] for kv in self._layers)
+        return [kv.unflatten(0, (2, -1)).clone() for kv in seen]
 
     def remove(self, row: int) -> None:
         """Drop a row; the last one takes its slot."""

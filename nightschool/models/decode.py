@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from nightschool.models import lora
 from nightschool.models.attention import Decoding
 from nightschool.models.base import FinishReason, GenerateRequest, Sampling, TokenOut
-from nightschool.models.cache import PrefixCache, RowCache
+from nightschool.models.cache import Cache, Kept, PrefixCache, RowCache, joined, length
 
 if TYPE_CHECKING:
     from nightschool.models.hf import HFModel
@@ -25,14 +25,26 @@ class _Row:
     adapter: lora.Adapter | None
     rng: torch.Generator
     left: int  # tokens it may still sample
-    last: int = -1
+    past: Cache | None = None  # of the prompt, as far as it is read
+    said: list[int] = field(default_factory=list)
+
+    @property
+    def unread(self) -> Sequence[int]:
+        return self.request.tokens[length(self.past) :]
 
 
 class RowBatch:
-    """See `models.base.Batch`."""
+    """See `models.base.Batch`. Reads at most `read_tokens` of prompts a step, so that a long one does not
+    keep the others waiting; goes on from what is `kept` of earlier requests, where something is."""
 
-    def __init__(self, model: HFModel, prefix: PrefixCache | None) -> None:
-        self._model, self._prefix = model, prefix
+    def __init__(
+        self,
+        model: HFModel,
+        prefix: PrefixCache | None,
+        read_tokens: int | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        self._model, self._prefix, self._read_tokens, self._kept = model, prefix, read_tokens, kept
         self._before = prefix.length if prefix else 0
         self._cache = RowCache()
         self._rows: list[_Row] = []  # in the cache's order
@@ -64,15 +76,21 @@ class RowBatch:
 
     @torch.inference_mode()
     def step(self) -> list[TokenOut]:
-        """Running rows first: a newcomer's prefill gives it its own first token."""
+        """Running rows first: the step that ends a prompt gives it its own first token."""
         out = self._sample(self._rows, self._decode()) if self._rows else []
         if self._waiting:
-            joining, self._waiting = self._waiting, []
-            out += self._sample(joining, self._prefill(joining))
+            out += self._read()
         ended = {token.row for token in out if token.finish}
         for i in reversed([i for i, row in enumerate(self._rows) if row.number in ended]):
+            self._keep(i)
             self._drop(i)
         return out
+
+    def _keep(self, i: int) -> None:
+        if self._kept:
+            row = self._rows[i]
+            tokens = (*row.request.tokens, *row.said[:-1])  # the last one was sampled, never read
+            self._kept.put(row.request.version, tokens, self._cache.copy(i))
 
     def _drop(self, i: int) -> None:
         self._cache.remove(i)
@@ -84,29 +102,56 @@ class RowBatch:
         """Logits [rows, vocabulary] after each row's last token."""
         device = self._model.device
         positions = torch.tensor(self._cache.lengths, device=device) + self._before
-        ids = torch.tensor([row.last for row in self._rows], device=device)
+        ids = torch.tensor([row.said[-1] for row in self._rows], device=device)
         spans = lora.by_token([row.adapter for row in self._rows], device)
         hidden = self._model.run(ids, positions, Decoding(self._cache, self._prefix), spans)
         return self._model.logits(hidden)
 
-    def _prefill(self, rows: list[_Row]) -> Tensor:
-        """Logits [rows, vocabulary] after each prompt; the rows of an adapter run together."""
+    def _read(self) -> list[TokenOut]:
+        """Read on in the prompts that wait; the first tokens of those that are through."""
+        shares = self._shares()
         last: dict[int, Tensor] = {}
-        for adapter in {id(row.adapter): row.adapter for row in rows}.values():
-            members = [row for row in rows if row.adapter is adapter]
-            prompts = [row.request.tokens for row in members]
-            hidden, caches = self._model.read(prompts, adapter, self._prefix)
-            for row, hidden_D, cache in zip(members, hidden, caches, strict=True):
-                last[row.number] = hidden_D
-                self._cache.add(cache, min(row.left, RowCache.STEP))
-                self._rows.append(row)
-        return self._model.logits(torch.stack([last[row.number] for row in rows]))
+        for adapter in {id(row.adapter): row.adapter for row, _ in shares}.values():
+            members = [(row, share) for row, share in shares if row.adapter is adapter]
+            parts = [row.unread[:share] for row, share in members]
+            pasts = [self._prefix.layers if self._prefix else row.past for row, _ in members]
+            hidden, caches = self._model.read(parts, adapter, pasts)
+            for (row, _), hidden_D, cache in zip(members, hidden, caches, strict=True):
+                row.past, last[row.number] = joined(row.past, cache), hidden_D
+        through = [row for row, _ in shares if not row.unread]
+        self._waiting = [row for row in self._waiting if row.unread]
+        for row in through:
+            assert row.past
+            self._cache.add(row.past, min(row.left, RowCache.STEP))
+            self._rows.append(row)
+            if self._kept:
+                self._kept.put(row.request.version, row.request.tokens, row.past)
+            row.past = []
+        if not through:
+            return []
+        return self._sample(through, self._model.logits(torch.stack([last[r.number] for r in through])))
+
+    def _shares(self) -> list[tuple[_Row, int]]:
+        """Which prompts are read on in this step, and how many tokens of each: in the order they came, but
+        none takes more than half while others wait."""
+        left = most = self._read_tokens or sum(len(row.unread) for row in self._waiting)
+        if self._read_tokens and len(self._waiting) > 1:
+            most = left // 2
+        shares = []
+        for row in self._waiting:
+            if left and self._kept and row.past is None:
+                row.past = self._kept.find(row.request.version, row.request.tokens)
+            if share := min(left, most, len(row.unread)):
+                shares.append((row, share))
+                left -= share
+        return shares
 
     def _sample(self, rows: list[_Row], logits_RV: Tensor) -> list[TokenOut]:
         tokens, logps = sample(logits_RV, [r.request.sampling for r in rows], [r.rng for r in rows])
         out = []
         for row, token, logp in zip(rows, tokens.tolist(), logps.tolist(), strict=True):
-            row.last, row.left = token, row.left - 1
+            row.said.append(token)
+            row.left -= 1
             finish: FinishReason | None = None
             if token in self._model.eos:
                 finish = "stop"

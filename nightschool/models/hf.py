@@ -21,7 +21,7 @@ from nightschool.models import embedded, lora
 from nightschool.models import tools as plain_tools
 from nightschool.models.attention import Attention, Continued, Packed
 from nightschool.models.base import Prefix, to_template
-from nightschool.models.cache import Cache, PrefixCache
+from nightschool.models.cache import Cache, Kept, PrefixCache, joined, length
 from nightschool.models.decode import RowBatch
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
@@ -30,6 +30,7 @@ from nightschool.types import BASE, Message, Tools
 Tokens = Sequence[int]
 Pair = tuple[Tokens, Tokens]  # prompt, answer
 _ROWS = 16  # scored together
+_READ = {"cpu": 256, "cuda": 4096}  # prompt tokens that make one step about as long as a few without
 _WORTH = 8  # tokens that prompts must have in common before these are computed apart
 
 
@@ -109,13 +110,17 @@ class HFModel:
 
     # Running
 
-    def batch(self, prefix: Prefix | None = None) -> RowBatch:
+    def batch(
+        self, prefix: Prefix | None = None, *, read_tokens: int | None = None, kept_tokens: int = 0
+    ) -> RowBatch:
         assert prefix is None or isinstance(prefix, PrefixCache)
-        return RowBatch(self, prefix)
+        if read_tokens == 0:
+            read_tokens = _READ[self.device.type]
+        return RowBatch(self, prefix, read_tokens, Kept(kept_tokens) if kept_tokens else None)
 
     @torch.inference_mode()
     def prefix(self, tokens: Tokens, version: str = BASE) -> PrefixCache:
-        _, (cache,) = self._read_packed([tokens], self.adapter(version), None)
+        _, (cache,) = self._read_packed([tokens], self.adapter(version))
         return PrefixCache(tuple(tokens), cache)
 
     @torch.inference_mode()
@@ -156,13 +161,12 @@ class HFModel:
         The state that predicts answer token t stands at the token before it: the first one at the
         prompt's last token, and the answer's last token (EOS) predicts nothing.
         """
-        shared = 0
-        if prefix is None and (beginning := self._beginning([prompt for prompt, _ in pairs], adapter)):
-            prefix, shared = beginning, beginning.length
+        shared, past = 0, prefix.layers if prefix else None
+        if past is None and (past := self._beginning([prompt for prompt, _ in pairs], adapter)):
+            shared = length(past)
         rows = [[*prompt[shared:], *answer[:-1]] for prompt, answer in pairs]
-        attention = Packed([len(row) for row in rows], prefix)
-        before = [prefix.length if prefix else 0] * len(rows)
-        hidden = self.run_rows(rows, attention, adapter, before)
+        attention = Packed([len(row) for row in rows], [past] * len(rows))
+        hidden = self.run_rows(rows, attention, adapter, [length(past)] * len(rows))
         return [h[len(prompt) - shared - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
 
     def learning_hidden(self, pairs: Sequence[Pair], adapter: lora.Adapter) -> list[Tensor]:
@@ -179,33 +183,32 @@ class HFModel:
         return self.run_rows(rows, attention, adapter, [len(head) for head in heads])
 
     def read(
-        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, prefix: PrefixCache | None = None
+        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
     ) -> tuple[list[Tensor], list[Cache]]:
         """The final hidden state [width] of each prompt's last token, and each prompt's keys and values (not
-        the prefix's). What all prompts begin with (a system turn, as a rule) is computed once."""
-        beginning = None if prefix else self._beginning(prompts, adapter)
+        those of the past it goes on from). What all prompts begin with (a system turn, as a rule) is computed
+        once."""
+        beginning = None if any(pasts) else self._beginning(prompts, adapter)
         if beginning is None:
-            return self._read_packed(prompts, adapter, prefix)
-        own = [prompt[beginning.length :] for prompt in prompts]
-        last, caches = self._read_packed(own, adapter, beginning)
-        return last, [
-            [torch.cat(kv, 2) for kv in zip(beginning.layers, cache, strict=True)] for cache in caches
-        ]
+            return self._read_packed(prompts, adapter, pasts)
+        own = [prompt[length(beginning) :] for prompt in prompts]
+        last, caches = self._read_packed(own, adapter, [beginning] * len(own))
+        return last, [joined(beginning, cache) for cache in caches]
 
-    def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> PrefixCache | None:
+    def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> Cache | None:
         """What all prompts begin with, where that is long enough to be worth a forward of its own."""
         shared = common_length(prompts) if len(prompts) > 1 else 0
         if shared < _WORTH:
             return None
-        _, (cache,) = self._read_packed([prompts[0][:shared]], adapter, None)
-        return PrefixCache(tuple(prompts[0][:shared]), cache)
+        _, (cache,) = self._read_packed([prompts[0][:shared]], adapter)
+        return cache
 
     def _read_packed(
-        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, prefix: PrefixCache | None
+        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
     ) -> tuple[list[Tensor], list[Cache]]:
         lengths = [len(prompt) for prompt in prompts]
-        attention = Packed(lengths, prefix, keep=True)
-        before = [prefix.length if prefix else 0] * len(prompts)
+        attention = Packed(lengths, pasts, keep=True)
+        before = [length(past) for past in pasts] or None
         hidden = self.run_rows(prompts, attention, adapter, before)
         split = zip(*(kv.split(lengths, 2) for kv in attention.kept), strict=True)
         return [h[-1] for h in hidden], [list(cache) for cache in split]

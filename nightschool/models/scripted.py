@@ -52,7 +52,9 @@ class ScriptedModel:
     def decode(self, tokens: Sequence[int]) -> str:
         return "".join(chr(t) for t in tokens if t != EOS)
 
-    def batch(self, prefix: Prefix | None = None) -> ScriptedBatch:
+    def batch(
+        self, prefix: Prefix | None = None, *, read_tokens: int | None = None, kept_tokens: int = 0
+    ) -> ScriptedBatch:
         return ScriptedBatch(self, prefix.tokens if isinstance(prefix, TextPrefix) else ())
 
     def prefix(self, tokens: Sequence[int], version: str = BASE) -> TextPrefix:

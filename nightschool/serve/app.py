@@ -37,7 +37,7 @@ def create_app(
 
     The application owns `store` from now on and closes it at shutdown.
     """
-    engine = Engine(model, config.max_batch)
+    engine = Engine(model, config)
     versions = Versions(model, store, engine, verify)
 
     chat = Chat(model, store, engine, versions, config, dream)

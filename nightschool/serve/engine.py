@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
+from nightschool.config import ServeConfig
 from nightschool.models.base import Batch, GenerateRequest, LanguageModel, TokenOut
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,8 @@ class Stream:
 class Engine:
     """Decodes up to `max_batch` requests together; more wait in the order they came."""
 
-    def __init__(self, model: LanguageModel, max_batch: int) -> None:
-        self._model, self._max_batch = model, max_batch
+    def __init__(self, model: LanguageModel, config: ServeConfig) -> None:
+        self._model, self._config, self._max_batch = model, config, config.max_batch
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -87,7 +88,7 @@ class Engine:
         return await done
 
     def _run(self) -> None:
-        batch, running, waiting = self._model.batch(), dict[int, Stream](), list[Stream]()
+        batch, running, waiting = self._batch(), dict[int, Stream](), list[Stream]()
         while True:
             if not self._receive(waiting, block=not (running or waiting)):
                 break
@@ -102,9 +103,12 @@ class Engine:
                 log.exception("decoding failed")
                 for stream in running.values():
                     stream.put(e)
-                batch, running = self._model.batch(), {}
+                batch, running = self._batch(), {}
         for stream in [*running.values(), *waiting]:
             stream.put(ConnectionAbortedError("the server is going down"))
+
+    def _batch(self) -> Batch:
+        return self._model.batch(read_tokens=self._config.read_tokens, kept_tokens=self._config.kept_tokens)
 
     def _receive(self, waiting: list[Stream], *, block: bool) -> bool:
         """Take everything out of the inbox; False when the engine is to stop."""

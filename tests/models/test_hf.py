@@ -1,5 +1,6 @@
 """The model room against plain transformers and PEFT on a tiny random model."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from transformers import LlamaForCausalLM
 from nightschool.errors import ContextTooLong, VersionError
 from nightschool.models import lora
 from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.cache import Cache, Kept, length
+from nightschool.models.decode import RowBatch
 from nightschool.models.hf import HFModel
 from nightschool.types import Message
 from tests.conftest import tiny_net
@@ -95,6 +98,77 @@ def test_rows_join_and_leave_between_steps(tiny: HFModel) -> None:
         said += [t.token for t in batch.step() if t.row == third]
     assert said == alone
     assert second != third
+
+
+def run_through(batch: RowBatch, requests: list[GenerateRequest]) -> tuple[list[list[int]], list[int]]:
+    """The rows' answers, and in which step each got its first token."""
+    rows = batch.add(requests)
+    said: dict[int, list[int]] = {row: [] for row in rows}
+    first: dict[int, int] = {}
+    for step in count():
+        for token in batch.step():
+            first.setdefault(token.row, step)
+            said[token.row].append(token.token)
+        if not len(batch):
+            return [said[row] for row in rows], [first[row] for row in rows]
+    raise AssertionError
+
+
+def greedy(*prompts: list[int], version: str = "base") -> list[GenerateRequest]:
+    return [GenerateRequest(tuple(p), Sampling(6), version) for p in prompts]
+
+
+def test_a_long_prompt_is_read_in_parts_and_holds_nobody_up(tiny: HFModel) -> None:
+    requests = greedy(tokens(1, 100), tokens(2, 6), tokens(3, 20))
+    whole = [g.tokens for g in generate(tiny, requests)]
+    said, first = run_through(tiny.batch(read_tokens=16), requests)
+    assert said == whole
+    assert first == [8, 0, 3]  # 8 tokens a step while others wait, then 16
+
+
+def test_the_next_turn_reads_only_what_is_new(tiny: HFModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.put("a@1", randomised(tiny, 7))
+    chat, more = tokens(1, 40), tokens(2, 9)
+    (answer,) = generate(tiny, greedy(chat))
+    turns = greedy([*chat, *answer.tokens, *more])
+    expected = [g.tokens for g in generate(tiny, turns)]
+    batch = tiny.batch(kept_tokens=200)
+    run_through(batch, greedy(chat))
+    run_through(batch, greedy(tokens(9, 30)))  # somebody else
+    read: list[int] = []
+    inner = tiny.read
+
+    def watched(prompts: list[list[int]], *rest: object) -> object:
+        read.extend(len(p) for p in prompts)
+        return inner(prompts, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tiny, "read", watched)
+    assert run_through(batch, turns)[0] == expected
+    assert read == [10]  # the answer's last token, which was sampled but never read, and what is new
+    assert run_through(batch, greedy(chat, version="a@1"))[0] == [
+        g.tokens for g in generate(tiny, greedy(chat, version="a@1"))
+    ]  # another version's are not used
+    assert read[1] == 40
+
+
+def test_kept_ones_are_bounded_and_the_least_recently_used_goes_first() -> None:
+    def cache(n: int) -> Cache:
+        return [torch.arange(n).float().expand(2, 1, n).unsqueeze(-1)]
+
+    kept = Kept(100)
+    a, b, c = (tuple(range(start, start + 40)) for start in (0, 100, 200))
+    kept.put("base", a, cache(40))
+    kept.put("base", b, cache(40))
+    assert length(kept.find("base", (*a[:20], 7, 8))) == 20
+    kept.put("base", c, cache(40))  # b was not asked for
+    assert kept.find("base", (*b, 1)) is None
+    assert length(kept.find("base", a)) == 39
+    kept.put("base", (*a, *range(50)), cache(90))  # takes a's place
+    assert length(kept.find("base", (*a, 0, 1, 9))) == 42
+    assert kept.find("base", (*c, 1)) is None
+    assert kept.find("other@1", (*a, 0)) is None
+    kept.put("base", tuple(range(101)), cache(101))  # larger than all there is
+    assert length(kept.find("base", (*a, 0, 1, 9))) == 42
 
 
 def test_seeded_sampling_does_not_depend_on_neighbours(tiny: HFModel) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nightschool.config import ServeConfig
 from nightschool.errors import ModelError, VersionError
 from nightschool.models.base import GenerateRequest, Sampling
 from nightschool.models.scripted import ScriptedModel
@@ -27,7 +28,7 @@ def with_engine(
     """Run `use` in an event loop with an engine that starts when `use` says so, and stop it."""
 
     async def main() -> None:
-        engine = Engine(model, max_batch)
+        engine = Engine(model, ServeConfig(max_batch=max_batch))
         await use(engine)
         await asyncio.to_thread(engine.stop)
 
