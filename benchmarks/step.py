@@ -56,16 +56,21 @@ def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]
         for i, v in enumerate(unseen(BATCH * ROUND * (repeats + 1), seed=5))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
+    config = LearnConfig(
+        steps=ROUND * (repeats + 1),
+        batch=BATCH,
+        anchors=0,
+        ahead=ROUND,
+        informed_share=0,
+        max_new_tokens=TOKENS,
+    )
     rule = OPSD(
         model,
         teacher_version=BASE,
         divergence=forward_kl,
-        informed_share=0.0,
-        max_new_tokens=TOKENS,
-        temperature=1.0,
+        config=config,
     )
     steps: list[StepReport] = []
-    config = LearnConfig(steps=ROUND * (repeats + 1), batch=BATCH, anchors=0, ahead=ROUND)
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,

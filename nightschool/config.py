@@ -68,8 +68,10 @@ class LearnConfig(_Section):
     """The teacher's likeliest tokens, for `divergence = top_k`; the rest is one bin."""
     rank: int = Field(default=16, ge=1)
     """Of the LoRA adapter, on all linear layers."""
-    lr: float = Field(default=5e-4, gt=0)
+    lr: float = Field(default=2e-3, gt=0)
     """AdamW's learning rate."""
+    averaging: float = Field(default=0.8, ge=0, lt=1)
+    """Of the moving average of the weights that is measured and kept; 0 takes the last step's."""
     steps: int = Field(default=40, ge=1)
     """At most; practice that is held back decides when to stop."""
     batch: int = Field(default=8, ge=1)
@@ -81,6 +83,8 @@ class LearnConfig(_Section):
     informed_share: float = Field(default=0.5, ge=0, le=1)
     """Share of trajectories that are the right answer instead of the student's try: the known one, which the
     teacher then has in its context, else the teacher's own. 0: neither."""
+    warm_up: int = Field(default=8, ge=0)
+    """First steps, which take the right answer wherever there is one: tries are worth nothing yet."""
     anchors: int = Field(default=4, ge=0)
     """Unrelated requests a step, on which the student is to stay what it was."""
     anchor_weight: float = Field(default=1.0, ge=0)

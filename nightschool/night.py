@@ -286,9 +286,7 @@ def learn(
         model,
         teacher_version=plan.parent,
         divergence=losses.divergence(config.divergence, config.top_k),
-        informed_share=config.informed_share,
-        max_new_tokens=config.max_new_tokens,
-        temperature=config.temperature,
+        config=config,
     )
     steer = [probe for room in rooms for probe in room.steer]
 

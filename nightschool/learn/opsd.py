@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nightschool.config import LearnConfig
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import Divergence
 from nightschool.learn.step import Distil
@@ -38,36 +39,40 @@ class OPSD:
         *,
         teacher_version: str,
         divergence: Divergence,
-        informed_share: float,
-        max_new_tokens: int,
-        temperature: float,
+        config: LearnConfig,
     ) -> None:
         self._model, self._teacher_version, self._divergence = model, teacher_version, divergence
-        self._informed_share, self._max_new_tokens = informed_share, max_new_tokens
-        self._temperature = temperature
+        self._config = config
         self._given_hidden: dict[str, Tensor] = {}  # frozen teacher, fixed answer: scored once a dream
 
     def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, seed: int
+        self, drills: Sequence[Sequence[Drill]], student: str, step: int
     ) -> list[list[Trajectory]]:
-        """For each step's drills: the right answer for the informed share of those that have one, a try of
-        the student for the others. The tries of all steps are sampled together."""
-        given = [{d.id for d in self._given(step)} for step in drills]
-        tries = [d for step, known in zip(drills, given, strict=True) for d in step if d.id not in known]
+        """For the drills of `step` and of those after it: the right answer for the informed share of those
+        that have one (for all of them while warming up), a try of the student for the others. The tries of
+        all steps are sampled together."""
+        given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(drills)]
+        tries = [d for some, known in zip(drills, given, strict=True) for d in some if d.id not in known]
+        seed = (self._config.seed * 1_000_003 + step) * 1_009
         requests = [
-            GenerateRequest(d.student, Sampling(self._limit(d), self._temperature, seed=seed + i), student)
+            GenerateRequest(
+                d.student, Sampling(self._limit(d), self._config.temperature, seed=seed + i), student
+            )
             for i, d in enumerate(tries)
         ]
         sampled = iter(generate(self._model, requests, at_once=len(requests) or 1))
         return [
-            [Trajectory(d, d.answer, True) for d in step if d.id in known and d.answer]
-            + [Trajectory(d, tuple(next(sampled).tokens), False) for d in step if d.id not in known]
-            for step, known in zip(drills, given, strict=True)
+            [Trajectory(d, d.answer, True) for d in some if d.id in known and d.answer]
+            + [Trajectory(d, tuple(next(sampled).tokens), False) for d in some if d.id not in known]
+            for some, known in zip(drills, given, strict=True)
         ]
 
-    def _given(self, drills: Sequence[Drill]) -> Sequence[Drill]:
+    def _given(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+        share = self._config.informed_share
+        if share and step < self._config.warm_up:
+            share = 1.0
         knowing = [d for d in drills if d.answer]
-        return knowing[: round(self._informed_share * len(knowing))]
+        return knowing[: round(share * len(knowing))]
 
     @torch.no_grad()
     def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Distil:
@@ -85,9 +90,9 @@ class OPSD:
 
     def _limit(self, drill: Drill) -> int:
         """Longest try: what goes on far beyond the right answer went wrong long ago, and teaches no more."""
-        longest = self._max_new_tokens
+        longest = self._config.max_new_tokens
         return min(longest, len(drill.answer) * 3 // 2 + 8) if drill.answer else longest
 
     def _teacher_prompt(self, drill: Drill) -> tuple[int, ...]:
-        informed = self._informed_share > 0 and drill.informed is not None
+        informed = self._config.informed_share > 0 and drill.informed is not None
         return drill.informed if informed and drill.informed else drill.teacher

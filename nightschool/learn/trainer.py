@@ -28,7 +28,7 @@ class Rule(Protocol):
     """What a learning rule is to the loop."""
 
     def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, seed: int
+        self, drills: Sequence[Sequence[Drill]], student: str, step: int
     ) -> list[list[Trajectory]]: ...
     def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Signal: ...
 
@@ -75,30 +75,36 @@ def train(
     report: Report,
     folder: Path,
 ) -> Progress:
-    """Train `adapter` in place and leave it at its best measured step. Resumes from `folder`."""
-    optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.lr, weight_decay=0.0)
+    """Train `adapter` in place and leave it at its best measured step. Resumes from `folder`.
+
+    What is measured and kept is the moving average of the weights, which is steadier than they are at any one
+    step (Polyak averaging, as in arXiv 1703.01780).
+    """
     adapter.trainable(True)
-    model.put(STUDENT, adapter)
-    progress, best = Progress(), adapter.copy()
-    if saved := checkpoint.load(folder, adapter, best, optimizer):
-        progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
+    optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.lr, weight_decay=0.0)
+    run = _Run(model, rule, courses, anchors, config, adapter, optimizer, adapter.copy(), Progress())
+    best, progress = adapter.copy(), run.progress
+    if saved := checkpoint.load(folder, [adapter, run.average, best], optimizer):
+        progress = run.progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
     while not finished(progress, config):
         steps = range(progress.step, min(progress.step + config.ahead, config.steps))
-        for done in _round(model, rule, courses, anchors, adapter, optimizer, config, steps, progress):
-            if progress.step == steps[-1] + 1:
+        model.put(STUDENT, adapter)
+        for done in run.round(steps):
+            if progress.step > steps[-1]:
+                run.average.refresh()
+                model.put(STUDENT, run.average)
                 accuracy = measure()
                 progress.history.append((progress.step, accuracy))
-                if (
-                    accuracy >= progress.best_accuracy
-                ):  # a tie goes to the later step: its anchors held longer
+                # A tie goes to the later step: its anchors held longer.
+                if accuracy >= progress.best_accuracy:
                     progress.best_accuracy, progress.best_step = accuracy, progress.step
-                    best = adapter.copy()
+                    best = run.average.copy()
             report(replace(done, accuracy=progress.history[-1][1] if progress.history else None))
-        checkpoint.save(folder, asdict(progress), adapter, best, optimizer)
-    for master, kept in zip(adapter.parameters(), best.parameters(), strict=True):
-        master.data.copy_(kept)
+        checkpoint.save(folder, asdict(progress), [adapter, run.average, best], optimizer)
     adapter.trainable(False)
+    adapter.approach(best, 1.0)
     adapter.refresh()
+    model.put(STUDENT, adapter)
     return progress
 
 
@@ -114,74 +120,68 @@ def finished(progress: Progress, config: LearnConfig) -> bool:
     return progress.best_accuracy > 0 and stale >= 3
 
 
-def _round(
-    model: HFModel,
-    rule: Rule,
-    courses: Sequence[Course],
-    anchors: AnchorPool,
-    adapter: Adapter,
-    optimizer: torch.optim.Optimizer,
-    config: LearnConfig,
-    steps: Sequence[int],
-    progress: Progress,
-) -> Iterator[StepReport]:
-    """Sample the tries of some steps together (where a token is cheapest), then take the steps one by one."""
-    started = time.perf_counter()
-    taught = [courses[step % len(courses)] for step in steps]
-    drills = [
-        batch(course.drills, step // len(courses), config.batch, config.seed)
-        for step, course in zip(steps, taught, strict=True)
-    ]
-    tries = rule.trajectories(drills, STUDENT, _seed(config.seed, steps[0]))
-    rollout_s = (time.perf_counter() - started) / len(steps)
-    for step, course, trajectories in zip(steps, taught, tries, strict=True):
-        yield _step(
-            model, rule, course, trajectories, anchors, adapter, optimizer, config, progress, step, rollout_s
-        )
+@dataclass
+class _Run:
+    """What a training is made of while it runs."""
 
+    model: HFModel
+    rule: Rule
+    courses: Sequence[Course]
+    anchors: AnchorPool
+    config: LearnConfig
+    adapter: Adapter
+    optimizer: torch.optim.Optimizer
+    average: Adapter
+    progress: Progress
 
-def _step(
-    model: HFModel,
-    rule: Rule,
-    course: Course,
-    trajectories: Sequence[Trajectory],
-    anchors: AnchorPool,
-    adapter: Adapter,
-    optimizer: torch.optim.Optimizer,
-    config: LearnConfig,
-    progress: Progress,
-    step: int,
-    rollout_s: float,
-) -> StepReport:
-    """One update."""
-    started = time.perf_counter()
-    signal = rule.teach(course, trajectories)
-    taught = time.perf_counter()
-    batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
-    if held := anchors.take(step, config.anchors):
-        live_ND = torch.cat([a.hidden_AD for a in held])
-        batches.append(
-            ([(a.prompt, a.answer) for a in held], Distil(live_ND, forward_kl, config.anchor_weight))
+    def round(self, steps: Sequence[int]) -> Iterator[StepReport]:
+        """Sample the tries of some steps together (where a token is cheapest), then take the steps one by
+        one."""
+        started = time.perf_counter()
+        taught = [self.courses[step % len(self.courses)] for step in steps]
+        drills = [
+            batch(course.drills, step // len(self.courses), self.config.batch, self.config.seed)
+            for step, course in zip(steps, taught, strict=True)
+        ]
+        tries = self.rule.trajectories(drills, STUDENT, steps[0])
+        rollout_s = (time.perf_counter() - started) / len(steps)
+        for step, course, trajectories in zip(steps, taught, tries, strict=True):
+            yield self._step(step, course, trajectories, rollout_s)
+
+    def _step(
+        self, step: int, course: Course, trajectories: Sequence[Trajectory], rollout_s: float
+    ) -> StepReport:
+        """One update."""
+        config, started = self.config, time.perf_counter()
+        signal = self.rule.teach(course, trajectories)
+        taught = time.perf_counter()
+        batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
+        if held := self.anchors.take(step, config.anchors):
+            live_ND = torch.cat([a.hidden_AD for a in held])
+            calm = Distil(live_ND, forward_kl, config.anchor_weight)
+            batches.append(([(a.prompt, a.answer) for a in held], calm))
+        losses = accumulate(self.model, self.adapter, batches)
+        loss, *anchor_loss = (float(loss_N.mean()) for loss_N in losses)
+        torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.adapter.refresh()
+        # The first steps leave the average sooner, or it would hang on to where all began.
+        self.average.approach(self.adapter, 1 - min(config.averaging, (2 + step) / (5 + step)))
+        done = time.perf_counter()
+        sampled = [len(t.answer) for t in trajectories if not t.given]
+        self.progress.step, self.progress.tokens = step + 1, self.progress.tokens + sum(sampled)
+        return StepReport(
+            step=step + 1,
+            steps=config.steps,
+            loss=loss,
+            anchor_loss=sum(anchor_loss),
+            rollouts_per_s=len(sampled) / (done - started + rollout_s),
+            accuracy=None,
+            rollout_s=rollout_s,
+            teacher_s=taught - started,
+            student_s=done - taught,
         )
-    loss, *anchor_loss = (float(loss_N.mean()) for loss_N in accumulate(model, adapter, batches))
-    torch.nn.utils.clip_grad_norm_(adapter.parameters(), config.clip)
-    optimizer.step()
-    optimizer.zero_grad()
-    adapter.refresh()
-    done = time.perf_counter()
-    sampled = [len(t.answer) for t in trajectories if not t.given]
-    progress.step, progress.tokens = step + 1, progress.tokens + sum(sampled)
-    return StepReport(
-        step=step + 1,
-        steps=config.steps,
-        loss=loss,
-        anchor_loss=sum(anchor_loss),
-        rollouts_per_s=len(sampled) / (done - started + rollout_s),
-        accuracy=None,
-        rollout_s=rollout_s,
-        teacher_s=taught - started,
-        student_s=done - taught,
-    )
 
 
 def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Drill]:
@@ -193,7 +193,3 @@ def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Dril
         random.Random(f"{seed}:{i // len(drills)}").shuffle(order)
         out.append(drills[order[i % len(drills)]])
     return list({d.id: d for d in out}.values())
-
-
-def _seed(seed: int, step: int) -> int:
-    return (seed * 1_000_003 + step) * 1_009

@@ -77,6 +77,12 @@ class Adapter:
         }
         self._rounded = {n: (a.to(self._dtype), b.to(self._dtype)) for n, (a, b) in self._exact.items()}
 
+    @torch.no_grad()
+    def approach(self, other: Adapter, share: float) -> None:
+        """Move the masters by a share of the way to another's; `refresh` afterwards."""
+        for mine, its in zip(self.parameters(), other.parameters(), strict=True):
+            mine.lerp_(its, share)
+
     def copy(self) -> Adapter:
         """An independent adapter with the same weights."""
         pairs = {n: (a.detach().clone(), b.detach().clone()) for n, (a, b) in self.masters.items()}

@@ -16,7 +16,7 @@ from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 from nightschool.types import BASE, Lesson, Message, Session
 
-QUICK = LearnConfig(rank=4, steps=6, batch=3, max_new_tokens=6, anchors=2, ahead=2)
+QUICK = LearnConfig(rank=4, lr=5e-4, steps=6, batch=3, max_new_tokens=6, anchors=2, ahead=2, warm_up=2)
 
 
 @pytest.fixture
@@ -35,14 +35,12 @@ def tiny_course(tiny: HFModel, lesson: Lesson) -> Course:
     return course(tiny, lesson, lesson.practice, BASE)
 
 
-def rule(model: HFModel, share: float = 0.5) -> OPSD:
+def rule(model: HFModel, share: float = 0.5, warm_up: int = 0) -> OPSD:
     return OPSD(
         model,
         teacher_version=BASE,
         divergence=forward_kl,
-        informed_share=share,
-        max_new_tokens=6,
-        temperature=1.0,
+        config=LearnConfig(informed_share=share, warm_up=warm_up, max_new_tokens=6, seed=1),
     )
 
 

@@ -18,16 +18,25 @@ def test_the_informed_share_are_right_answers(
 ) -> None:
     drills = [d for d in tiny_course.drills if d.answer][:4]
     tiny.put("student", randomised(tiny))
-    (trajectories,) = rule(tiny, share).trajectories([drills], "student", seed=1)
+    (trajectories,) = rule(tiny, share).trajectories([drills], "student", 0)
     assert {t.drill.id for t in trajectories} == {d.id for d in drills}
     assert sum(t.given for t in trajectories) == given
     assert all(t.answer == t.drill.answer for t in trajectories if t.given)
-    assert rule(tiny, share).trajectories([drills], "student", seed=1) == [trajectories]
+    assert rule(tiny, share).trajectories([drills], "student", 0) == [trajectories]
+
+
+def test_the_first_steps_warm_up_on_right_answers(tiny: HFModel, tiny_course: Course) -> None:
+    steps = [[d for d in tiny_course.drills if d.answer][i : i + 2] for i in (0, 2)]
+    warm, later = rule(tiny, 0.5, warm_up=5).trajectories(steps, BASE, 4)
+    assert [t.given for t in warm] == [True, True]
+    assert [t.given for t in later] == [True, False]
+    cold, _ = rule(tiny, 0.0, warm_up=5).trajectories(steps, BASE, 4)  # the right answers are not to be used
+    assert [t.given for t in cold] == [False, False]
 
 
 def test_the_tries_of_several_steps_are_each_steps_own(tiny: HFModel, tiny_course: Course) -> None:
     first, second = tiny_course.drills[:3], tiny_course.drills[2:5]
-    together = rule(tiny, 0.0).trajectories([first, second], BASE, seed=1)
+    together = rule(tiny, 0.0).trajectories([first, second], BASE, 0)
     assert [[t.drill.id for t in step] for step in together] == [
         [d.id for d in first],
         [d.id for d in second],
@@ -59,7 +68,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
     """The teacher's states predict exactly the tokens that were sampled: its log-probabilities from `teach`
     are those of a plain forward over session, request and answer."""
     teaching = rule(tiny, share)
-    (trajectories,) = teaching.trajectories([tiny_course.drills[:3]], BASE, seed=1)
+    (trajectories,) = teaching.trajectories([tiny_course.drills[:3]], BASE, 0)
     signal = teaching.teach(tiny_course, trajectories)
     assert isinstance(signal, Distil)
     tokens = [token for t in trajectories for token in t.answer]
@@ -72,7 +81,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
 
 def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Course) -> None:
     teaching = rule(tiny, 1.0)
-    (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, seed=1)
+    (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, 0)
     first = teaching.teach(tiny_course, trajectories)
     tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # a second pass would fail
     assert torch.equal(teaching.teach(tiny_course, trajectories).teacher_ND, first.teacher_ND)

@@ -16,7 +16,7 @@ def test_no_request_breaks_the_server(serving: Callable[..., Server]) -> None:
     for operation in operations:
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=25, suppress_health_check=list(HealthCheck))
         def probe(case: schemathesis.Case) -> None:
             response = case.call()
             assert response.status_code < 500, response.text

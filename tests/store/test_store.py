@@ -125,7 +125,7 @@ def test_the_same_answer_regenerated_keeps_both_responses(store: Store) -> None:
 texts = st.lists(st.text(max_size=5), min_size=2, max_size=8).filter(lambda t: len(t) % 2 == 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(texts, min_size=1, max_size=4), st.data())
 def test_whatever_the_client_sends_is_what_is_recorded(
     tmp_path_factory: pytest.TempPathFactory, conversations: list[list[str]], data: st.DataObject
