@@ -57,6 +57,15 @@ class ServeConfig(_Section):
     """Longest answer where the request does not say."""
 
 
+class NightConfig(_Section):
+    """When the server dreams by itself what was liked; unless told so here, it does not."""
+
+    hours: str = Field(default="", pattern=r"^((1?\d|2[0-4])-(1?\d|2[0-4]))?$")
+    """Only between these hours of the day, local time: `22-6`."""
+    idle_minutes: int = Field(default=0, ge=0)
+    """Only after so long without a request. With `hours` as well, both must be so."""
+
+
 class LearnConfig(_Section):
     """One dream's training."""
 
@@ -116,6 +125,7 @@ class Config(_Section):
 
     model: ModelConfig = ModelConfig()
     serve: ServeConfig = ServeConfig()
+    night: NightConfig = NightConfig()
     learn: LearnConfig = LearnConfig()
     gate: GateConfig = GateConfig()
 

@@ -13,9 +13,10 @@ from fastapi import FastAPI
 
 from nightschool import night
 from nightschool.config import Config
-from nightschool.errors import NightschoolError
+from nightschool.errors import NightschoolError, NothingToLearn
 from nightschool.models import hf
 from nightschool.serve import create_app
+from nightschool.serve.bedtime import Bedtime
 from nightschool.store import Store
 from nightschool.versions.files import verify
 
@@ -29,21 +30,25 @@ def app(config: Config, home: Path) -> FastAPI:
         config.serve,
         dream=lambda: start_dream(store, config, home),
         verify=verify,
+        bedtime=Bedtime(config.night, lambda: start_dream(store, config, home, again=False)),
     )
 
 
-def start_dream(store: Store, config: Config, home: Path) -> str:
-    """Plan a dream here, dream it in a process of its own at low priority, and return its id at once.
+def start_dream(store: Store, config: Config, home: Path, *, again: bool = True) -> str:
+    """Plan a dream here, dream it in a process of its own at the lowest priority, and return its id at once.
 
-    Raises NothingToLearn, and DreamError where one is running.
+    Raises NothingToLearn, and DreamError where one is running. Without `again`, what a dream failed to teach
+    this live version counts as nothing to learn.
     """
     with store.dreaming():
+        if not again and night.tried(store):
+            raise NothingToLearn("the gate rejected these sessions already: `nightschool dream` tries again")
         plan = night.resume_or_start(store, config, ())
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / f"{plan.id}.log").open("a") as log:
         process = subprocess.Popen(
-            ["nice", "-n", "10", sys.executable, "-m", "nightschool", "dream", "--json"],
+            ["nice", "-n", "19", sys.executable, "-m", "nightschool", "dream", "--json"],
             env=os.environ | {"NIGHTSCHOOL_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=log,

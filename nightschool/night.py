@@ -191,6 +191,16 @@ def pending(store: Store, live: str) -> tuple[str, ...]:
     return tuple(reversed(liked))
 
 
+def tried(store: Store) -> bool:
+    """Whether a dream of all that is pending, from the same live version, was rejected or failed."""
+    live = store.live()
+    wanted = set(pending(store, live))
+    return any(
+        row["status"] in ("rejected", "failed") and row["parent"] == live and set(row["sessions"]) == wanted
+        for row in store.dreams()
+    )
+
+
 # Prepare and encode
 
 

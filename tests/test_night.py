@@ -107,8 +107,13 @@ def test_a_refused_candidate_changes_nothing_and_says_why(store: Store, dream: D
     assert store.live() == BASE
     assert store.versions() == []
     assert store.dream(outcome.dream_id)["status"] == "rejected"
-    # It is not learned, so it is tried again.
+    # It is not learned, so it is tried again; but not by a server that dreams by itself, every minute.
+    assert night.tried(store)
+    like(store, "more", *SUM)
+    assert not night.tried(store)
+    store.retract("more")
     assert dream().verdict.promote
+    assert not night.tried(store)
 
 
 def test_no_probes_is_rejected(store: Store, dream: Dream) -> None:

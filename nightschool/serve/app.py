@@ -17,6 +17,7 @@ from nightschool.config import ServeConfig
 from nightschool.errors import BadRequest
 from nightschool.models.base import LanguageModel
 from nightschool.serve import errors, wire
+from nightschool.serve.bedtime import Bedtime
 from nightschool.serve.chat import Chat
 from nightschool.serve.engine import Engine
 from nightschool.serve.live import Versions
@@ -31,9 +32,10 @@ def create_app(
     *,
     verify: Callable[[Path], None],
     dream: Callable[[], str],
+    bedtime: Bedtime,
 ) -> FastAPI:
     """`verify` checks a version's files before they are loaded. `dream` starts one and returns its id, or
-    raises DreamError where one is running or there is nothing to learn.
+    raises DreamError where one is running or there is nothing to learn; `bedtime` does so by itself.
 
     The application owns `store` from now on and closes it at shutdown.
     """
@@ -46,7 +48,9 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine.start()
         await versions.follow()
+        watch = asyncio.create_task(bedtime.watch())
         yield
+        watch.cancel()
         engine.stop()
         store.close()
 
@@ -56,6 +60,7 @@ def create_app(
 
     @app.post("/v1/chat/completions")
     async def chat_completions(body: wire.ChatRequest, request: Request) -> Response:
+        bedtime.stir()
         return await chat.complete(body, request)
 
     @app.get("/v1/models")

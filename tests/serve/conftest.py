@@ -11,10 +11,11 @@ import pytest
 import uvicorn
 from openai import OpenAI
 
-from nightschool.config import ServeConfig
+from nightschool.config import NightConfig, ServeConfig
 from nightschool.errors import DreamError
 from nightschool.models.scripted import ScriptedModel
 from nightschool.serve import create_app
+from nightschool.serve.bedtime import Bedtime
 from nightschool.store import Store
 
 
@@ -81,6 +82,7 @@ def serving(home: object) -> Iterator[Callable[..., Server]]:
                 ServeConfig(**settings),  # type: ignore[arg-type]
                 dream=dream,
                 verify=lambda _: None,
+                bedtime=Bedtime(NightConfig(), dream),
             )
             listening = socket.socket()
             cleanup.callback(listening.close)
