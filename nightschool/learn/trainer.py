@@ -109,15 +109,15 @@ def train(
 
 
 def finished(progress: Progress, config: LearnConfig) -> bool:
-    """At the last step, when everything held back is right twice in a row, or when nothing got better for
-    three measurements after something had been learned."""
+    """At the last step, when everything held back is right twice in a row, or when three measurements brought
+    nothing new after something had been learned."""
     if progress.step >= config.steps:
         return True
-    recent = [accuracy for _, accuracy in progress.history]
-    if recent[-2:] == [1.0, 1.0]:
+    accuracies = [accuracy for _, accuracy in progress.history]
+    if accuracies[-2:] == [1.0, 1.0]:
         return True
-    stale = sum(step > progress.best_step for step, _ in progress.history)
-    return progress.best_accuracy > 0 and stale >= 3
+    before = max(accuracies[:-3], default=0.0)
+    return before > 0 and max(accuracies[-3:]) <= before
 
 
 @dataclass

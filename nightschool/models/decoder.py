@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm
+from torch.nn.functional import linear
 
 from nightschool.models import lora
 from nightschool.models.attention import Attention
+from nightschool.models.norm import rms_norm
 
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # angles that depend on nothing but the position
@@ -107,7 +108,7 @@ class Decoder:
         return self._head(hidden)
 
     def _normed(self, norm: Any, x: Tensor) -> Tensor:
-        return rms_norm(x, (x.shape[-1],), norm.weight, self._eps)
+        return rms_norm(x, norm.weight, self._eps)
 
 
 def _read(name: str, layer: Any) -> _Layer:
