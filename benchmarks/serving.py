@@ -54,35 +54,34 @@ def chats(count: int, seed: int) -> list[Chat]:
     ]
 
 
-async def _ask(client: httpx.AsyncClient, model: str, chat: Chat) -> tuple[int, float]:
+async def ask(client: httpx.AsyncClient, model: str, chat: Chat, tokens: int = TOKENS) -> tuple[int, float]:
     """Tokens answered, and the seconds to the first of them."""
     body = {
         "model": model,
         "messages": chat,
         "temperature": 0,
-        "max_tokens": TOKENS,
+        "max_tokens": tokens,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    began, first, tokens = time.perf_counter(), 0.0, 0
+    began, first, said = time.perf_counter(), 0.0, 0
     async with client.stream("POST", "/v1/chat/completions", json=body) as response:
         response.raise_for_status()
         async for line in response.aiter_lines():
             if not line.startswith("data: {"):
                 continue
             chunk = json.loads(line[6:])
-            said = [c["delta"].get("content") for c in chunk["choices"]]
-            if any(said) and not first:
+            if not first and any(c["delta"].get("content") for c in chunk["choices"]):
                 first = time.perf_counter() - began
-            tokens = (chunk.get("usage") or {}).get("completion_tokens") or tokens
-    return tokens, first
+            said = (chunk.get("usage") or {}).get("completion_tokens") or said
+    return said, first
 
 
 async def _load(url: str, model: str, clients: int, seed: int) -> dict[str, float]:
     rounds = 4 if clients == 1 else 2
 
     async def one(client: httpx.AsyncClient, mine: list[Chat]) -> list[tuple[int, float]]:
-        return [await _ask(client, model, chat) for chat in mine]
+        return [await ask(client, model, chat) for chat in mine]
 
     asked = chats(clients * rounds, seed)
     async with httpx.AsyncClient(base_url=url, timeout=600) as client:
@@ -106,7 +105,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[str]:
+def running(command: list[str], environment: dict[str, str]) -> Iterator[str]:
     """A server started with {port} in its command; its address once it is healthy."""
     port = _free_port()
     command = [part.replace("{port}", str(port)) for part in command]
@@ -133,7 +132,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[str]:
 
 def _served(command: list[str], environment: dict[str, str], model: str) -> Callable[..., Any]:
     def measure(clients: list[int], repeats: int) -> dict[int, list[dict[str, float]]]:
-        with _running(command, environment) as url:
+        with running(command, environment) as url:
             asyncio.run(_load(url, model, 2, 999))  # warms up
             return {
                 n: [asyncio.run(_load(url, model, n, 100 * n + i)) for i in range(repeats)] for n in clients

@@ -84,7 +84,8 @@ def _minutes(seconds: float | None) -> str:
 
 def _numbers(step: StepReport) -> str:
     accuracy = "-" if step.accuracy is None else f"{step.accuracy:.2f}"
-    return f"loss {step.loss:.3f} {step.rollouts_per_s:.1f} rollouts/s held back {accuracy}"
+    pace = f"{step.rollouts_per_s:.1f} rollouts/s" if step.rollouts_per_s else "warming up"
+    return f"loss {step.loss:.3f} {pace} held back {accuracy}"
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
