@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from nightschool.models import lora
 from nightschool.models.attention import Attention
@@ -86,10 +86,12 @@ class Decoder:
 
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
         """Final hidden states [tokens, width]."""
-        x = self._embed(ids_T)
+        real = len(ids_T)
+        fill = _filled(real) - real if ids_T.device.type == "cpu" else 0
+        x = _lengthened(self._embed(ids_T), fill)
         cos_T1D, sin_T1D = (table[positions_T][:, None] for table in self._angles)
         for i, layer in enumerate(self._layers):
-            qkv = layer.qkv(self._normed(layer.norm_in, x), spans).view(len(x), -1, self._width)
+            qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._width)
             qk, v = qkv[:, : -self._keys], qkv[:, -self._keys :]
             if layer.norms:
                 q, k = qk[:, : -self._keys], qk[:, -self._keys :]
@@ -98,10 +100,10 @@ class Decoder:
                 )
             qk = _rotate(qk, cos_T1D, sin_T1D)
             seen = attention(i, qk[:, : -self._keys], qk[:, -self._keys :], v)
-            x = layer.out(seen.reshape(len(x), -1), spans, residual=x)
+            x = layer.out(_lengthened(seen.reshape(real, -1), fill), spans, residual=x)
             gate, up = layer.gate_up(self._normed(layer.norm_mid, x), spans).chunk(2, -1)
             x = layer.down(layer.act(gate) * up, spans, residual=x)
-        return self._normed(self._norm, x)
+        return self._normed(self._norm, x)[:real]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[tokens, width] -> [tokens, vocabulary]."""
@@ -109,6 +111,17 @@ class Decoder:
 
     def _normed(self, norm: Any, x: Tensor) -> Tensor:
         return rms_norm(x, norm.weight, self._eps)
+
+
+def _filled(tokens: int) -> int:
+    """How many tokens a forward of some runs with. oneDNN compiles a kernel for every new number of rows and
+    keeps a thousand of them: a dream would see them all."""
+    step = 1 if tokens <= 8 else 8 if tokens <= _FEW else 32
+    return -(-tokens // step) * step
+
+
+def _lengthened(x_TD: Tensor, fill: int) -> Tensor:
+    return pad(x_TD, (0, 0, 0, fill)) if fill else x_TD
 
 
 def _read(name: str, layer: Any) -> _Layer:
