@@ -40,6 +40,7 @@ lint: .venv/ready  ## Linters and types
 bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
 	$(BIN)/python -m benchmarks.step --peers --out docs/results/step
 	$(BIN)/python -m benchmarks.disturbance --out docs/results/disturbance
+	$(BIN)/python -m benchmarks.second_turn --out docs/results/second-turn
 
 # vLLM's optional image and sound packages are built for another torch than it brings.
 .bench/vllm/ready: Makefile
