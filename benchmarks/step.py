@@ -131,6 +131,16 @@ def _peak(model: hf.HFModel) -> float:
     return float(2 * 2048**3 / min(seconds))
 
 
+def _row(model: hf.HFModel, tokens: int, repeats: int) -> dict[str, Any]:
+    steps = ours(model, tokens, repeats)
+    return {
+        "session": tokens,
+        "ours": _middle([sum(step.values()) for step in steps]),
+        **{part: statistics.median(step[part] for step in steps) for part in PARTS},
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
 def _middle(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
@@ -144,16 +154,12 @@ def main() -> None:
     chosen = parser.parse_args()
     model = hf.load(load(env=os.environ).model)
     model.eos = [-1]  # never sampled: every rollout has its full length
-    rows: list[dict[str, Any]] = []
-    for tokens in chosen.lengths:
-        steps = ours(model, tokens, chosen.repeats)
-        row: dict[str, Any] = {"session": tokens, "ours": _middle([sum(s.values()) for s in steps])}
-        row |= {part: statistics.median(s[part] for s in steps) for part in PARTS}
-        row["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Ours first, one length after the other: the machine is not the same ten minutes later.
+    rows = [_row(model, tokens, chosen.repeats) for tokens in chosen.lengths]
+    for row in rows:
         if chosen.peers:
-            theirs = trl(model, tokens, chosen.repeats)
+            theirs = trl(model, row["session"], chosen.repeats)
             row |= {"trl": _middle(theirs["seconds"]), "trl_peak_memory_bytes": theirs["peak_memory_bytes"]}
-        rows.append(row)
         print(_line(row), flush=True)
     floor = floor_seconds(model)
     first, last = rows[0]["ours"]["median"], rows[-1]["ours"]["median"]
