@@ -75,9 +75,9 @@ class OPSD:
         return knowing[: round(share * len(knowing))]
 
     @torch.no_grad()
-    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Distil:
-        """What the teacher thinks at every token of the trajectories."""
-        new = [t for t in trajectories if not (t.given and t.drill.id in self._given_hidden)]
+    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Distil]:
+        """What the teacher thinks at every token of each step's trajectories."""
+        new = [t for step in tries for t in step if not (t.given and t.drill.id in self._given_hidden)]
         pairs = [(self._teacher_prompt(t.drill), t.answer) for t in new]
         adapter = self._model.adapter(self._teacher_version)
         hidden = self._model.answers_hidden(pairs, adapter, course.prefix) if pairs else []
@@ -85,8 +85,11 @@ class OPSD:
         # A copy, or the dream would keep whole packed forwards alive.
         self._given_hidden |= {t.drill.id: scored[id(t)].clone() for t in new if t.given}
         known = self._given_hidden
-        every = [scored[id(t)] if id(t) in scored else known[t.drill.id] for t in trajectories]
-        return Distil(torch.cat(every), self._divergence)
+
+        def thought(t: Trajectory) -> Tensor:
+            return scored[id(t)] if id(t) in scored else known[t.drill.id]
+
+        return [Distil(torch.cat([thought(t) for t in step]), self._divergence) for step in tries]
 
     def _limit(self, drill: Drill) -> int:
         """Longest try: what goes on far beyond the right answer went wrong long ago, and teaches no more."""

@@ -31,7 +31,7 @@ class Rule(Protocol):
     def trajectories(
         self, drills: Sequence[Sequence[Drill]], student: str, step: int
     ) -> list[list[Trajectory]]: ...
-    def teach(self, course: Course, trajectories: Sequence[Trajectory]) -> Signal: ...
+    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> Sequence[Signal]: ...
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class _Run:
     progress: Progress
 
     def round(self, steps: Sequence[int]) -> Iterator[StepReport]:
-        """Sample the tries of some steps together (where a token is cheapest), then take the steps one by
-        one."""
+        """Sample and teach the tries of some steps together (where a token is cheapest), then take the steps
+        one by one."""
         started = time.perf_counter()
         taught = [self.courses[step % len(self.courses)] for step in steps]
         drills = [
@@ -145,17 +145,30 @@ class _Run:
             for step, course in zip(steps, taught, strict=True)
         ]
         tries = self.rule.trajectories(drills, STUDENT, steps[0])
-        rollout_s = (time.perf_counter() - started) / len(steps)
-        for step, course, trajectories in zip(steps, taught, tries, strict=True):
-            yield self._step(step, course, trajectories, rollout_s)
+        rolled = time.perf_counter()
+        signals = self._teach(taught, tries)
+        rollout_s, teacher_s = (rolled - started) / len(steps), (time.perf_counter() - rolled) / len(steps)
+        for step, trajectories, signal in zip(steps, tries, signals, strict=True):
+            yield self._step(step, trajectories, signal, rollout_s, teacher_s)
+
+    def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Trajectory]]) -> list[Signal]:
+        """Each step's signal. The teacher is frozen: it speaks to all of a course's steps at once."""
+        signals: dict[int, Signal] = {}
+        for course in {id(course): course for course in taught}.values():
+            at = [i for i, one in enumerate(taught) if one is course]
+            signals |= zip(at, self.rule.teach(course, [tries[i] for i in at]), strict=True)
+        return [signals[i] for i in range(len(taught))]
 
     def _step(
-        self, step: int, course: Course, trajectories: Sequence[Trajectory], rollout_s: float
+        self,
+        step: int,
+        trajectories: Sequence[Trajectory],
+        signal: Signal,
+        rollout_s: float,
+        teacher_s: float,
     ) -> StepReport:
         """One update."""
         config, started = self.config, time.perf_counter()
-        signal = self.rule.teach(course, trajectories)
-        taught = time.perf_counter()
         batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
         if held := self.anchors.take(step, config.anchors):
             live_ND = torch.cat([a.hidden_AD for a in held])
@@ -169,7 +182,7 @@ class _Run:
         self.adapter.refresh()
         # The first steps leave the average sooner, or it would hang on to where all began.
         self.average.approach(self.adapter, 1 - min(config.averaging, (2 + step) / (5 + step)))
-        done = time.perf_counter()
+        student_s = time.perf_counter() - started
         sampled = [len(t.answer) for t in trajectories if not t.given]
         self.progress.step, self.progress.tokens = step + 1, self.progress.tokens + sum(sampled)
         return StepReport(
@@ -177,11 +190,11 @@ class _Run:
             steps=config.steps,
             loss=loss,
             anchor_loss=sum(anchor_loss),
-            rollouts_per_s=len(sampled) / (done - started + rollout_s),
+            rollouts_per_s=len(sampled) / (rollout_s + teacher_s + student_s),
             accuracy=None,
             rollout_s=rollout_s,
-            teacher_s=taught - started,
-            student_s=done - taught,
+            teacher_s=teacher_s,
+            student_s=student_s,
         )
 
 
