@@ -178,8 +178,8 @@ def servers(folder: Path) -> dict[str, Callable[..., Any]]:
         ),
         "transformers": _transformers,
         "vllm": _served(
-            f".bench/vllm/bin/vllm serve {path} --port {{port}} --dtype bfloat16 "
-            "--max-model-len 2048 --served-model-name m".split(),
+            f".bench/vllm/bin/python -m vllm.entrypoints.openai.api_server --model {path} --port {{port}} "
+            "--dtype bfloat16 --max-model-len 2048 --served-model-name m".split(),
             {"VLLM_CPU_KVCACHE_SPACE": "2"},
             "m",
         ),
