@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from nightschool.models.cache import Cache, PrefixCache, RowCache
+from nightschool.models.cache import Cache, PrefixCache, RowCache, length
 
 
 class Attention(Protocol):
@@ -83,7 +83,7 @@ class Continued:
 
     def __init__(self, lengths: Sequence[int], caches: Sequence[Cache]) -> None:
         like = caches[0][0]
-        device, before = like.device, [cache[0].shape[2] for cache in caches]
+        device, before = like.device, [length(cache) for cache in caches]
         own, past = max(lengths), max(before)
         # For each layer [2, rows, key heads, longest, width], filled up with zeros.
         self._past = [

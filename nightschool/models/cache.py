@@ -23,6 +23,12 @@ def joined(past: Cache | None, more: Cache) -> Cache:
     return [torch.cat(kv, 2) for kv in zip(past, more, strict=True)] if past else more
 
 
+def common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Tokens that both begin with; both lists, or both tuples."""
+    longest = min(len(a), len(b))
+    return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
+
+
 @dataclass(frozen=True)
 class PrefixCache:
     """The keys and values of a context, computed once and shared by every row behind it. Never written."""
@@ -57,18 +63,12 @@ class Kept:
 
     def find(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
         """The longest beginning of `tokens` that is kept, short of its end (what follows is wanted)."""
-        shared = {key: _common(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
+        shared = {key: common(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
         best = max(shared, key=lambda key: shared[key], default=None)
         if best is None or shared[best] < self.WORTH:
             return None
         self._caches.move_to_end(best)
         return [kv[:, :, : shared[best]] for kv in self._caches[best]]
-
-
-def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """Tokens that both begin with."""
-    longest = min(len(a), len(b))
-    return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
 
 
 class RowCache:

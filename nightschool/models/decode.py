@@ -126,7 +126,7 @@ class RowBatch:
             self._rows.append(row)
             if self._kept:
                 self._kept.put(row.request.version, row.request.tokens, row.past)
-            row.past = []
+            row.past = None  # its slot has it now
         if not through:
             return []
         return self._sample(through, self._model.logits(torch.stack([last[r.number] for r in through])))

@@ -21,7 +21,7 @@ from nightschool.models import embedded, lora
 from nightschool.models import tools as plain_tools
 from nightschool.models.attention import Attention, Continued, Packed
 from nightschool.models.base import Prefix, to_template
-from nightschool.models.cache import Cache, Kept, PrefixCache, joined, length
+from nightschool.models.cache import Cache, Kept, PrefixCache, common, joined, length
 from nightschool.models.decode import RowBatch
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
@@ -289,8 +289,7 @@ def _window(config: Any) -> int:
 def common_length(rows: Sequence[Tokens]) -> int:
     """Tokens that all rows begin with, leaving each at least one of its own."""
     first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
-    n = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(n, min(len(row) for row in rows) - 1)
+    return min(common(first, last), min(len(row) for row in rows) - 1)
 
 
 def _eos_tokens(net: Any, tokenizer: Any) -> list[int]:

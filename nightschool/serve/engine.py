@@ -49,7 +49,7 @@ class Engine:
     """Decodes up to `max_batch` requests together; more wait in the order they came."""
 
     def __init__(self, model: LanguageModel, config: ServeConfig) -> None:
-        self._model, self._config, self._max_batch = model, config, config.max_batch
+        self._model, self._config = model, config
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -125,7 +125,7 @@ class Engine:
         return True
 
     def _join(self, batch: Batch, running: dict[int, Stream], waiting: list[Stream]) -> None:
-        while waiting and len(running) < self._max_batch:
+        while waiting and len(running) < self._config.max_batch:
             stream = waiting.pop(0)
             try:
                 running[batch.add([stream.request])[0]] = stream

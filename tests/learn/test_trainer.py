@@ -66,6 +66,7 @@ def test_a_tie_goes_to_the_later_step(learn: Learn) -> None:
         ([(2, 0.9), (4, 0.9), (6, 0.4), (8, 0.9)], 8, True),
         ([(2, 0.9), (4, 0.4), (6, 0.4), (8, 0.95)], 8, False),
         ([(2, 0.5), (4, 0.4), (6, 0.4), (8, 0.4)], 2, False),  # half learned: go on
+        ([(2, 0.0), (4, 0.0), (6, 0.0), (8, 0.0)], 8, False),  # nothing learned yet: go on
     ],
 )
 def test_when_to_stop(history: list[tuple[int, float]], best_step: int, ends: bool) -> None:
