@@ -9,7 +9,6 @@ requests is taken; the clock stands still meanwhile.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 import time
@@ -17,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from benchmarks.sessions import KINDS, Turn
 from nightschool import night
 from nightschool.config import Config, load
@@ -118,10 +117,7 @@ def main() -> None:
             print(name, seed, flush=True)
             rows.append(run(model, drift, name, seeded))
             print({k: v for k, v in rows[-1].items() if k != "curve"}, flush=True)
-    if known.out:
-        known.out.with_suffix(".json").write_text(
-            json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n"
-        )
+    write(known.out, {"machine": describe(), "rows": rows})
 
 
 if __name__ == "__main__":

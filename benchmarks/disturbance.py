@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from benchmarks.curve import like
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from benchmarks.serving import ask, chats, running
 from nightschool.store import Store
 
@@ -70,8 +70,7 @@ def main() -> None:
         "p95_ratio": _numbers(dreaming)["p95"] / _numbers(quiet)["p95"],
     }
     print(json.dumps(result, indent=1))
-    if chosen.out:
-        chosen.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    write(chosen.out, result)
 
 
 if __name__ == "__main__":

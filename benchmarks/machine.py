@@ -1,9 +1,11 @@
-"""Naming the machine that a number is from."""
+"""Naming the machine that a number is from, and keeping the number."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def describe() -> str:
@@ -15,3 +17,9 @@ def describe() -> str:
     units = "AMX" if "amx_bf16" in info else "AVX-512 bf16, no AMX" if "avx512_bf16" in info else "no bf16"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{os.cpu_count()} cores, {model}, {units}{gpu}, torch {torch.__version__}"
+
+
+def write(out: Path | None, result: dict[str, Any]) -> None:
+    """A benchmark's result as OUT.json, where one is wanted."""
+    if out:
+        out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from benchmarks.serving import Chat, ask, chats, running
 
 
@@ -55,8 +55,7 @@ def main() -> None:
         first, second = (statistics.median(seconds) for seconds in zip(*turns, strict=True))
         result[name] = {"first_turn_s": first, "second_turn_s": second}
     print(json.dumps(result, indent=1))
-    if chosen.out:
-        chosen.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    write(chosen.out, result)
 
 
 if __name__ == "__main__":

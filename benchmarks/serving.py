@@ -27,7 +27,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from nightschool.models import embedded
 
 TOKENS = 96
@@ -212,9 +212,7 @@ def main() -> None:
                 rows.append(row)
                 first = f", first token after {row['first_token_s']:.2f} s" if "first_token_s" in row else ""
                 print(f"{name:12} {clients:3} clients: {row['tokens_per_s']:6.1f} tok/s{first}", flush=True)
-    if chosen.out:
-        found = {"machine": describe(), "rows": rows}
-        chosen.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    write(chosen.out, {"machine": describe(), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from nightschool.demo import MORNING, unseen
 
 Turn = tuple[str, str]  # what the user says, the answer that is right
@@ -248,9 +248,7 @@ def main() -> None:
     print(page)
     if known.out:
         known.out.with_suffix(".md").write_text(page)
-        known.out.with_suffix(".json").write_text(
-            json.dumps({"machine": describe(), "rows": rows}, indent=1) + "\n"
-        )
+        write(known.out, {"machine": describe(), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, write
 from nightschool.config import LearnConfig, load
 from nightschool.demo import unseen
 from nightschool.learn.anchors import AnchorPool
@@ -174,8 +174,7 @@ def main() -> None:
     if chosen.peers:
         summary["times_faster_than_trl"] = [r["trl"]["median"] / r["ours"]["median"] for r in rows]
     print({k: v for k, v in summary.items() if k != "rows"})
-    if chosen.out:
-        chosen.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
+    write(chosen.out, summary)
 
 
 def _line(row: dict[str, Any]) -> str:
