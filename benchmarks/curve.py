@@ -21,6 +21,7 @@ from benchmarks.sessions import KINDS, Turn
 from nightschool import night
 from nightschool.config import Config, load
 from nightschool.gate.drift import Drift
+from nightschool.learn.classroom import encode
 from nightschool.learn.trainer import STUDENT, StepReport
 from nightschool.lessons.anchors import probe_anchors
 from nightschool.models import hf
@@ -60,7 +61,8 @@ def run(model: hf.HFModel, drift: Drift, name: str, config: Config) -> dict[str,
         like(store, name)
         plan = night.resume_or_start(store, config, ())
         began, away = time.perf_counter(), 0.0
-        room = night.encode(model, night.prepare(store, name, config), plan)
+        (lesson,) = night.prepare(store, [name], config.learn)
+        room = encode(model, lesson, plan.parent, config.learn)
         anchors = night.anchor_pool(model, plan, [])
         setup = time.perf_counter() - began
 

@@ -84,7 +84,9 @@ async def _load(url: str, model: str, clients: int, seed: int) -> dict[str, floa
         return [await ask(client, model, chat) for chat in mine]
 
     asked = chats(clients * rounds, seed)
-    async with httpx.AsyncClient(base_url=url, timeout=600) as client:
+    # llama.cpp's server closes a connection after some requests, so each request gets its own.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as client:
         began = time.perf_counter()
         done = await asyncio.gather(*(one(client, asked[i::clients]) for i in range(clients)))
         seconds = time.perf_counter() - began

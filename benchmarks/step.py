@@ -1,6 +1,7 @@
 """Seconds per training step, by length of the session, beside TRL's SDFTTrainer on equal work.
 
-    python -m benchmarks.step [--lengths 256 1024 4096] [--repeats 5] [--peers] [--out docs/results/step]
+    python -m benchmarks.step [--rules opsd] [--lengths 256 1024 4096] [--repeats 5] [--peers]
+                              [--out docs/results/step]
 
 A step is 8 requests, 8 rollouts of exactly 40 tokens from the student (rank 16 on all linear layers), the
 teacher's forward behind the session, forward KL over the full vocabulary, backward, AdamW. `--peers` runs
@@ -27,8 +28,8 @@ from nightschool.config import LearnConfig, load
 from nightschool.demo import unseen
 from nightschool.learn.anchors import AnchorPool
 from nightschool.learn.drills import course
-from nightschool.learn.losses import forward_kl
-from nightschool.learn.opsd import OPSD
+from nightschool.learn.rules import RULES
+from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import StepReport, train
 from nightschool.models import embedded, hf
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
@@ -49,10 +50,10 @@ def session(model: hf.HFModel, tokens: int) -> list[Message]:
     return turns
 
 
-def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]:
+def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int) -> list[dict[str, float]]:
     """The parts of each step's seconds."""
     requests = [
-        PracticeRequest(str(i), "s", (Message("user", v.mail),), "varied")
+        PracticeRequest(str(i), "s", (Message("user", v.mail),), "varied", expected=v.line)
         for i, v in enumerate(unseen(BATCH * ROUND * (repeats + 1), seed=5))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
@@ -64,17 +65,11 @@ def ours(model: hf.HFModel, tokens: int, repeats: int) -> list[dict[str, float]]
         informed_share=0,
         max_new_tokens=TOKENS,
     )
-    rule = OPSD(
-        model,
-        teacher_version=BASE,
-        divergence=forward_kl,
-        config=config,
-    )
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
-            rule,
+            RULES[rule](Teaching(model, BASE, config)),
             [course(model, lesson, requests, BASE)],
             AnchorPool(model, BASE, [], max_tokens=1, seed=0),
             model.fresh_adapter(config.rank, 0),
@@ -131,9 +126,10 @@ def _peak(model: hf.HFModel) -> float:
     return float(2 * 2048**3 / min(seconds))
 
 
-def _row(model: hf.HFModel, tokens: int, repeats: int) -> dict[str, Any]:
-    steps = ours(model, tokens, repeats)
+def _row(model: hf.HFModel, rule: str, tokens: int, repeats: int) -> dict[str, Any]:
+    steps = ours(model, rule, tokens, repeats)
     return {
+        "rule": rule,
         "session": tokens,
         "ours": _middle([sum(step.values()) for step in steps]),
         **{part: statistics.median(step[part] for step in steps) for part in PARTS},
@@ -147,6 +143,7 @@ def _middle(values: list[float]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rules", nargs="+", default=["opsd"], choices=[r for r in RULES if r != "sft"])
     parser.add_argument("--lengths", type=int, nargs="+", default=[256, 1024, 4096])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peers", action="store_true")
@@ -155,30 +152,33 @@ def main() -> None:
     model = hf.load(load(env=os.environ).model)
     model.eos = [-1]  # never sampled: every rollout has its full length
     # Ours first, one length after the other: the machine is not the same ten minutes later.
-    rows = [_row(model, tokens, chosen.repeats) for tokens in chosen.lengths]
+    rows = [_row(model, rule, n, chosen.repeats) for rule in chosen.rules for n in chosen.lengths]
     for row in rows:
-        if chosen.peers:
+        if chosen.peers and row["rule"] == chosen.rules[0]:
             theirs = trl(model, row["session"], chosen.repeats)
             row |= {"trl": _middle(theirs["seconds"]), "trl_peak_memory_bytes": theirs["peak_memory_bytes"]}
         print(_line(row), flush=True)
     floor = floor_seconds(model)
-    first, last = rows[0]["ours"]["median"], rows[-1]["ours"]["median"]
+    first = rows[0]["ours"]["median"]
+    by_rule = {rule: [r["ours"]["median"] for r in rows if r["rule"] == rule] for rule in chosen.rules}
     summary = {
         "machine": describe(),
         "dtype": str(model.dtype),
         "floor_seconds": floor,
         "share_of_floor": floor / first,
-        "last_over_first": last / first,
+        "last_over_first": {rule: seconds[-1] / seconds[0] for rule, seconds in by_rule.items()},
         "rows": rows,
     }
     if chosen.peers:
-        summary["times_faster_than_trl"] = [r["trl"]["median"] / r["ours"]["median"] for r in rows]
+        summary["times_faster_than_trl"] = [
+            r["trl"]["median"] / r["ours"]["median"] for r in rows if "trl" in r
+        ]
     print({k: v for k, v in summary.items() if k != "rows"})
     write(chosen.out, summary)
 
 
 def _line(row: dict[str, Any]) -> str:
-    text = f"session {row['session']:5d}: {row['ours']['median']:.2f} s"
+    text = f"{row['rule']}, session {row['session']:5d}: {row['ours']['median']:.2f} s"
     text += f" ({row['ours']['min']:.2f} to {row['ours']['max']:.2f}) = "
     text += " + ".join(f"{part.removesuffix('_s')} {row[part]:.2f}" for part in PARTS)
     if "trl" in row:

@@ -35,7 +35,7 @@ err = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 SessionId = Annotated[str, typer.Argument(help="A session's id, as `nightschool sessions` lists them.")]
-_SETTING = re.compile(r"--((?:model|serve|learn|gate)\.[a-z_]+)(?:=(.*))?", re.DOTALL)
+_SETTING = re.compile(r"--((?:model|serve|night|learn|gate)\.[a-z_]+)(?:=(.*))?", re.DOTALL)
 _overrides: dict[str, str] = {}
 
 PROMOTED, REJECTED, USAGE, NOTHING, FAILED = 0, 1, 2, 3, 4  # exit codes
@@ -187,8 +187,10 @@ def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -
     if as_json:
         _print_json({"session": session_id, "rating": rating, "comment": comment})
     else:
-        then = "will be learned in the next dream" if rating == "good" else "will not be learned"
-        out.print(f"{session_id} is {rating}: it {then}")
+        then = "it will be learned in the next dream"
+        if rating == "bad":
+            then = "what was wrong will be learned" if comment else "no dream may bring its answers back"
+        out.print(f"{session_id} is {rating}: {then}")
 
 
 Comment = Annotated[str | None, typer.Option(help="Why.")]
@@ -202,7 +204,7 @@ def good(session: SessionId, comment: Comment = None, as_json: Json = False) -> 
 
 @app.command()
 def bad(session: SessionId, comment: Comment = None, as_json: Json = False) -> None:
-    """Thumbs down: this session is not learned."""
+    """Thumbs down. With --comment WHY the next dream learns from it, else its answers guard against it."""
     _rate(session, "bad", comment, as_json)
 
 
@@ -273,6 +275,62 @@ def eval_(
     for group, numbers in result["by_group"].items():
         out.print(f"{group}: {numbers['accuracy']:.3f} of {numbers['n']}", markup=False)
     out.print(f"accuracy {result['accuracy']:.3f} of {result['n']} ({name})")
+
+
+@app.command()
+def lessons(session: SessionId, as_json: Json = False) -> None:
+    """Show what a dream would practise of SESSION, what it would not, and why."""
+    from nightschool import syllabus
+
+    seats = syllabus.look(_config(), home(), session)
+    _print_json(seats) if as_json else syllabus.show(seats, out)
+
+
+bench = typer.Typer(help="Compare learning rules on made-up office work; a stopped run goes on.")
+app.add_typer(bench, name="bench")
+Folder = Annotated[Path, typer.Option(help="Where the cells, tables and plots are kept.")]
+
+
+@bench.command()
+def essay(
+    folder: Folder = Path("bench-essay"),
+    model: Annotated[str | None, typer.Option(help="As --model.id.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    rules: Annotated[str | None, typer.Option(help="Rows, separated by semicolons.")] = None,
+    suites: Annotated[str | None, typer.Option(help="Suites, separated by commas.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rules, suites, cases and steps.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every learning rule on five suites, learned one after the other."""
+    from nightschool.bench import command
+
+    _bench_model(model)
+    found = command.essay(_config(), folder, seeds, rules, suites, quick, err if as_json else out)
+    if as_json:
+        _print_json(found)
+
+
+@bench.command()
+def stream(
+    folder: Folder = Path("bench-stream"),
+    model: Annotated[str | None, typer.Option(help="As --model.id.")] = None,
+    dreams: Annotated[int, typer.Option(min=2, max=20, help="Small lessons, one a night.")] = 20,
+    orders: Annotated[int, typer.Option(min=1, help="Orders in which they are learned.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of lessons and training.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Many small lessons, one night after the other: what is kept of each."""
+    from nightschool.bench import command
+
+    _bench_model(model)
+    found = command.stream(_config(), folder, dreams, orders, seed, err if as_json else out)
+    if as_json:
+        _print_json(found)
+
+
+def _bench_model(model: str | None) -> None:
+    if model:
+        _overrides["model.id"] = model
 
 
 # Versions

@@ -71,6 +71,10 @@ class LearnConfig(_Section):
 
     seed: int = 0
     """The same seed gives the same adapter on the same machine."""
+    rule: Literal["opsd", "trd-rewrite", "trd-from-error", "cd", "sft", "rlvr", "opsd+rlvr", "auto"] = "opsd"
+    """The learning rule; `auto` tries several for a few steps each and goes on with the best one."""
+    trial: int = Field(default=12, ge=1)
+    """Steps that each rule gets in the bake-off of `auto`."""
     divergence: Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"] = "forward_kl"
     """Between teacher and student, per token."""
     top_k: int = Field(default=64, ge=1)
@@ -94,6 +98,10 @@ class LearnConfig(_Section):
     teacher then has in its context, else the teacher's own. 0: neither."""
     warm_up: int = Field(default=8, ge=0)
     """First steps, which take the right answer wherever there is one: tries are worth nothing yet."""
+    group: int = Field(default=4, ge=2)
+    """Tries at one request that `rlvr` compares with one another."""
+    live_weight: float = Field(default=0.1, ge=0)
+    """Of `rlvr`'s KL to the live version."""
     anchors: int = Field(default=4, ge=0)
     """Unrelated requests a step, on which the student is to stay what it was."""
     anchor_weight: float = Field(default=1.0, ge=0)
@@ -104,6 +112,10 @@ class LearnConfig(_Section):
     """Practice requests made from a session."""
     held_back: int = Field(default=32, ge=0)
     """Variations that are never practised; half of them steer the training, half are the gate's."""
+    asked: int = Field(default=16, ge=0)
+    """Questions that the model asks itself about a session whose requests cannot be varied by rules."""
+    replay_tokens: int = Field(default=1024, ge=0)
+    """Turns are practised where they stood in the session up to this many tokens before them."""
     ahead: int = Field(default=4, ge=1)
     """Steps whose tries are sampled together. After them, held-back practice is measured and a checkpoint is
     written, from which a killed dream resumes."""

@@ -1,9 +1,11 @@
 """One night: from sessions that were liked to new weights that go live, or a verdict why not.
 
-    collect   liked sessions that the live version has not learned
-    prepare   each session becomes a lesson: practice, and practice that is held back
-    encode    the session's key-value cache once; what is right on each held-back request
-    learn     on-policy self-distillation, anchored; stops on held-back practice
+    collect   liked sessions that the live version has not learned, bad ones that somebody commented on, and
+              answers that were accepted or edited
+    prepare   each becomes a lesson: practice, and practice that is held back
+    encode    the session's key-value cache once; what the teacher is better at is practised
+    remember  what earlier lessons are defended with, but for what the new sessions say otherwise
+    learn     a learning rule (on-policy self-distillation), anchored; stops on held-back practice
     judge     the gate, on probes that neither trained nor steered anything
     keep      an immutable version with its provenance
     promote   one database row; the running server follows
@@ -14,38 +16,47 @@ that was killed goes on where it was. The live version is untouched until the la
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from nightschool import __version__
-from nightschool.config import Config
+from nightschool.config import Config, LearnConfig
 from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
 from nightschool.gate.drift import Drift
-from nightschool.gate.probes import Probe, answers, passed
+from nightschool.gate.probes import answers, passed
 from nightschool.gate.verdict import judge
-from nightschool.learn import losses, trainer
+from nightschool.learn import trainer
 from nightschool.learn.anchors import AnchorPool
-from nightschool.learn.drills import Course, Drill, course
-from nightschool.learn.opsd import OPSD
+from nightschool.learn.bakeoff import bakeoff
+from nightschool.learn.classroom import Classroom, encode
+from nightschool.learn.drills import answered
+from nightschool.learn.rules import RULES
+from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import STUDENT, StepReport
 from nightschool.lessons.anchors import practice_anchors, probe_anchors
 from nightschool.lessons.build import build_lesson
+from nightschool.lessons.contradictions import contradicts, related
+from nightschool.lessons.exchanges import alone, tasks
+from nightschool.lessons.feedback import Heeded, heed, together
+from nightschool.lessons.feedback import guards as unwanted
 from nightschool.models import lora
-from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 from nightschool.store import Store
-from nightschool.types import BASE, Lesson, Message, Verdict, Version
+from nightschool.types import BASE, Lesson, Message, Probe, Verdict, Version
 from nightschool.versions import files
 
 STEM = "nightschool"
+PARTS = ("probes", "practice")  # of what a version writes down of a lesson
 REHEARSED = 32  # practice requests of a lesson that later nights use as anchors
 ATTEST_TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
 
@@ -81,19 +92,6 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True)
-class Classroom:
-    """One lesson, encoded: its course, and the probes that steer the training and those of the gate."""
-
-    lesson: Lesson
-    course: Course
-    steer: tuple[Probe, ...]
-    gate: tuple[Probe, ...]
-    ceiling: (
-        float | None
-    )  # share of probes with a known answer that the teacher, session in context, gets right
-
-
 Stage = Callable[[str], None]
 
 
@@ -116,11 +114,12 @@ def dream(
     try:
         stage("reading sessions")
         load_live(model, store, plan.parent)
-        lessons = [prepare(store, session_id, plan.config) for session_id in plan.sessions]
+        lessons = prepare(store, plan.sessions, plan.config.learn)
 
         stage("asking the teacher")
-        rooms = [encode(model, lesson, plan) for lesson in lessons]
-        earlier = earlier_lessons(store, plan)
+        rooms = [encode(model, lesson, plan.parent, plan.config.learn) for lesson in lessons]
+        store.update_dream(plan.id, lessons={r.lesson.session_id: r.report() for r in rooms})
+        earlier, retired = remember(model, store, plan, rooms)
         anchors = anchor_pool(model, plan, earlier)
 
         stage("dreaming")
@@ -128,13 +127,18 @@ def dream(
         progress = learn(model, plan, rooms, anchors, student, folder, store, report)
 
         stage("at the gate")
-        verdict, numbers = examine(model, plan, rooms, earlier)
-        numbers |= {"steps": progress.best_step, "sampled_tokens": progress.tokens}
+        verdict = examine(model, plan, rooms, earlier, guards(model, store))
+        numbers = {
+            "steps": progress.best_step,
+            "sampled_tokens": progress.tokens,
+            "ceiling": {room.lesson.session_id: room.ceiling for room in rooms},
+            "retired": retired,
+        }
 
         version = None
         if verdict.promote:
             stage("going live")
-            version = keep(model, store, home, plan, rooms, student, verdict)
+            version = keep(model, store, home, plan, rooms, student, verdict, retired)
             promote(store, plan, version)
     except (DreamError, MemoryError) as e:
         store.update_dream(plan.id, status="failed", error=str(e))
@@ -167,7 +171,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
         if row["status"] not in ("running", "interrupted"):
             continue
         same = not wanted or set(row["sessions"]) == set(wanted)
-        if same and row["parent"] == live and all(store.session(s).rating == "good" for s in row["sessions"]):
+        if same and row["parent"] == live and all(teaches(store, s) for s in row["sessions"]):
             store.update_dream(row["id"], status="running", pid=os.getpid(), error=None)
             return Plan(row["id"], tuple(row["sessions"]), live, Config.model_validate(row["config"]))
         store.update_dream(row["id"], status="failed", error="was cut off, and what it was for has changed")
@@ -177,7 +181,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
             "nothing to learn: no liked session is new (`nightschool good SESSION` likes one)"
         )
     for session_id in sessions:
-        if store.session(session_id).rating != "good":
+        if not teaches(store, session_id):
             raise NothingToLearn(f"session {session_id} is not liked: `nightschool good {session_id}` first")
     plan = Plan(f"d_{uuid.uuid4().hex[:12]}", sessions, live, config)
     store.start_dream(plan.id, sessions=sessions, parent=live, config=config.model_dump(), pid=os.getpid())
@@ -185,10 +189,24 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
 
 
 def pending(store: Store, live: str) -> tuple[str, ...]:
-    """Liked sessions, oldest first, that no version in the live one's lineage has learned."""
+    """Sessions that teach something, oldest first, that no version in the live one's lineage has learned."""
     learned = {s for version in store.lineage(live) for s in version.sessions}
-    liked = [s.id for s in store.sessions() if s.rating == "good" and s.id not in learned]
-    return tuple(reversed(liked))
+    new = [s.id for s in store.sessions() if s.id not in learned and teaches(store, s.id)]
+    return tuple(reversed(new))
+
+
+def teaches(store: Store, session_id: str) -> bool:
+    """Whether a session is liked, or bad for a reason that was given, or unrated with answers that were
+    accepted or edited. Raises NotFound."""
+    session = store.session(session_id)
+    if session.rating is None:
+        return signalled(store, session_id)
+    return session.rating == "good" or bool(session.comment)
+
+
+def signalled(store: Store, session_id: str) -> bool:
+    """Whether somebody accepted or edited an answer of it."""
+    return any(s.kind != "rejected" and s.position is not None for s in store.signals(session_id))
 
 
 def tried(store: Store) -> bool:
@@ -212,58 +230,92 @@ def load_live(model: HFModel, store: Store, live: str) -> None:
         model.load(live, directory)
 
 
-def prepare(store: Store, session_id: str, config: Config) -> Lesson:
-    """The lesson of a session as it was judged; a function of what was said and the seed."""
-    learn = config.learn
+def prepare(store: Store, sessions: Sequence[str], config: LearnConfig) -> list[Lesson]:
+    """A lesson of each session as it was judged; those that nobody judged as a whole, but for single answers,
+    make one lesson together. A function of what was said and the seed."""
+    rated, unrated = list[Heeded](), list[Heeded]()
+    for session_id in sessions:
+        heeded = heed(store.judged(session_id), store.signals(session_id))
+        (rated if heeded.session.rating else unrated).append(heeded)
+    kinds = groupby(sorted(unrated, key=_circumstances), key=_circumstances)
+    groups = [list(some) for _, some in kinds]
+    all_ = [*rated, *(together(some, f"signals-{some[0].session.id}") for some in groups)]
+    return [lesson_of(heeded, config) for heeded in all_]
+
+
+def lesson_of(heeded: Heeded, config: LearnConfig) -> Lesson:
+    """Its practice, what is held back, and what was dropped."""
     return build_lesson(
-        store.judged(session_id), seed=learn.seed, variations=learn.variations, held_back=learn.held_back
+        heeded.session,
+        seed=config.seed,
+        variations=config.variations,
+        held_back=config.held_back,
+        rejected=heeded.rejected,
     )
 
 
-def encode(model: HFModel, lesson: Lesson, plan: Plan) -> Classroom:
-    """Compute the session's cache once. Where no right answer is known, the teacher's own is taken for right:
-    practice and probes of both kinds are the same to all that follows."""
-    taught = course(model, lesson, [*lesson.practice, *lesson.held_back], plan.parent)
-    known = [d for d in taught.drills if d.answer is not None]
-    unknown = [d for d in taught.drills if d.answer is None]
-    sampling = Sampling(plan.config.learn.max_new_tokens)
-    prompts = [GenerateRequest(d.teacher, sampling, plan.parent) for d in unknown]
-    said = dict(zip((d.id for d in unknown), generate(model, prompts, prefix=taught.prefix), strict=True))
-
-    def practised(drill: Drill) -> Drill:
-        own = said.get(drill.id)
-        return replace(drill, answer=tuple(own.tokens)) if own and own.finish == "stop" else drill
-
-    held = {r.id for r in lesson.held_back}
-    probes = [
-        Probe(d.id, d.student, d.answer or tuple(said[d.id].tokens)) for d in taught.drills if d.id in held
-    ]
-    asked = [(d.teacher, d.answer) for d in known if d.id in held and d.answer]
-    right = model.agrees(asked, plan.parent, taught.prefix) if asked else []
-    return Classroom(
-        lesson,
-        Course(
-            lesson.session_id, taught.prefix, tuple(practised(d) for d in taught.drills if d.id not in held)
-        ),
-        steer=tuple(probes[0::2]),
-        gate=tuple(probes[1::2]),
-        ceiling=sum(right) / len(right) if right else None,
-    )
+def _circumstances(heeded: Heeded) -> str:
+    """Only answers given under the same system turns and with the same tools make one lesson."""
+    system = [m.content for m in heeded.session.messages if m.role == "system"]
+    return json.dumps([system, heeded.session.tools])
 
 
-def earlier_lessons(store: Store, plan: Plan) -> list[dict[str, Any]]:
-    """What each version in the live one's lineage wrote down of its lessons, except those learned again."""
+def remember(
+    model: HFModel, store: Store, plan: Plan, rooms: Sequence[Classroom]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What each version in the live one's lineage wrote down of its lessons, except those learned again and
+    what newer sessions contradict; and a record of what these contradict now."""
     found: dict[str, dict[str, Any]] = {}
+    over: set[str] = set()
     for version in store.lineage(plan.parent):
         for entry in files.read_json(Path(version.path) / files.LESSONS):
             found[entry["session"]] = entry
-    return [entry for session, entry in found.items() if session not in plan.sessions]
+            over |= {record["id"] for record in entry["retired"]}
+    kept = [entry for session, entry in found.items() if session not in plan.sessions]
+    probes = [Probe.from_json(p) for entry in kept for part in PARTS for p in entry[part]]
+    retired = [r for room in rooms for r in retire(model, plan.parent, room, probes)]
+    over |= {record["id"] for record in retired}
+    still = [{**e, **{part: [p for p in e[part] if p["id"] not in over] for part in PARTS}} for e in kept]
+    return still, retired
+
+
+def retire(model: HFModel, live: str, room: Classroom, probes: Sequence[Probe]) -> list[dict[str, Any]]:
+    """The earlier checks that a new session contradicts, and what it makes the model say instead."""
+    out: dict[str, dict[str, Any]] = {}
+    for part in room.parts:
+        context = part.context
+        exchanges = [e for task in tasks(context)[0] for e in alone(context, task)]
+        asked = [p for p in probes if related(p.text, context)]
+        texts = list(dict.fromkeys(p.text for p in asked))
+        said = dict(zip(texts, answered(model, part, texts, live, 64), strict=True))
+        for probe in asked:
+            was, now = model.decode(probe.answer).strip(), said[probe.text]
+            if contradicts(probe.text, was, now, context, exchanges):
+                record = {"id": probe.id, "request": probe.text, "was": was, "now": now}
+                out[probe.id] = {**record, "by": room.lesson.session_id}
+    return list(out.values())
+
+
+def guards(model: HFModel, store: Store) -> dict[str, list[Probe]]:
+    """Answers that nobody wants, by session: the candidate is not to begin to give them."""
+    found = {}
+    for session in store.sessions():
+        wrong = unwanted(session, store.signals(session.id))
+        found[session.id] = [
+            Probe(
+                f"{session.id}/bad{i}",
+                tuple(model.encode(before, session.tools)),
+                tuple(model.encode_answer(answer)),
+            )
+            for i, (before, answer) in enumerate(wrong)
+        ]
+    return {session_id: probes for session_id, probes in found.items() if probes}
 
 
 def anchor_pool(model: HFModel, plan: Plan, earlier: Sequence[dict[str, Any]]) -> AnchorPool:
     """General requests, and the practice of earlier lessons, answered by the live version."""
     general = [general_prompt(model, text) for text in practice_anchors()]
-    rehearsal = [[tuple(p) for p in entry["practice"]] for entry in earlier]
+    rehearsal = [[tuple(p["prompt"]) for p in entry["practice"]] for entry in earlier]
     return AnchorPool(model, plan.parent, [general, *rehearsal], max_tokens=32, seed=plan.config.learn.seed)
 
 
@@ -290,14 +342,14 @@ def learn(
     store: Store,
     report: trainer.Report,
 ) -> trainer.Progress:
-    """Train the student; measured on the probes that steer."""
+    """Train the student; measured on the probes that steer. Raises DreamError where there is nothing to."""
     config = plan.config.learn
-    rule = OPSD(
-        model,
-        teacher_version=plan.parent,
-        divergence=losses.divergence(config.divergence, config.top_k),
-        config=config,
-    )
+    courses = [course for room in rooms for course in room.courses]
+    if not courses:
+        raise DreamError(
+            "these sessions teach nothing that the model does not do already: "
+            "`nightschool lessons SESSION` shows what was looked at"
+        )
     steer = [probe for room in rooms for probe in room.steer]
 
     def measure() -> float:
@@ -308,38 +360,41 @@ def learn(
         store.update_dream(plan.id, progress=vars(step))
         report(step)
 
-    return trainer.train(
-        model,
-        rule,
-        [room.course for room in rooms if room.course.drills],
-        anchors,
-        student,
-        config,
-        measure=measure,
-        report=tell,
-        folder=folder,
-    )
+    def train(name: str, steps: int, adapter: lora.Adapter, at: Path) -> trainer.Progress:
+        rule = RULES[name](Teaching(model, plan.parent, config))
+        limited = config.model_copy(update={"steps": steps})
+        return trainer.train(
+            model, rule, courses, anchors, adapter, limited, measure=measure, report=tell, folder=at
+        )
+
+    if config.rule != "auto":
+        return train(config.rule, config.steps, student, folder)
+    return bakeoff(train, config, student, folder)
 
 
 # Judge
 
 
 def examine(
-    model: HFModel, plan: Plan, rooms: Sequence[Classroom], earlier: Sequence[dict[str, Any]]
-) -> tuple[Verdict, dict[str, Any]]:
-    """Measure live and candidate on the gate's probes; the verdict and what else is worth reporting."""
+    model: HFModel,
+    plan: Plan,
+    rooms: Sequence[Classroom],
+    earlier: Sequence[dict[str, Any]],
+    unwanted_answers: Mapping[str, Sequence[Probe]],
+) -> Verdict:
+    """Measure live and candidate on the gate's probes."""
 
     def both(probes: Sequence[Probe]) -> tuple[list[bool], list[bool]]:
         return passed(model, probes, plan.parent), passed(model, probes, STUDENT)
 
     drift = Drift(model, [general_prompt(model, text) for text in probe_anchors()])
-    verdict = judge(
+    return judge(
         plan.config.gate,
         new={room.lesson.session_id: both(room.gate) for room in rooms},
         earlier={e["session"]: both([Probe.from_json(p) for p in e["probes"]]) for e in earlier},
+        unwanted={session: both(probes) for session, probes in unwanted_answers.items()},
         kl_to_base=drift(STUDENT),
     )
-    return verdict, {"ceiling": {room.lesson.session_id: room.ceiling for room in rooms}}
 
 
 # Keep and promote
@@ -353,13 +408,14 @@ def keep(
     rooms: Sequence[Classroom],
     student: lora.Adapter,
     verdict: Verdict,
+    retired: Sequence[dict[str, Any]] = (),
 ) -> str:
     """Write the version and list it; it is not live yet."""
     name = store.next_version(STEM)
 
     def fill(directory: Path) -> None:
         lora.save(student, directory, model.name)
-        files.write_json(directory / files.LESSONS, [_lesson_entry(room) for room in rooms])
+        files.write_json(directory / files.LESSONS, [_entry(room, retired) for room in rooms])
         files.write_json(directory / files.ATTEST, attestation(model, rooms))
 
     provenance = {
@@ -377,11 +433,16 @@ def keep(
     return name
 
 
-def _lesson_entry(room: Classroom) -> dict[str, Any]:
+def _entry(room: Classroom, retired: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    session = room.lesson.session_id
+    drills = [drill for course in room.courses for drill in course.drills if drill.kind != "replayed"]
+    texts = {r.id: r.messages[-1].content for r in room.lesson.practice if r.turns == 1}
+    practice = [Probe(d.id, d.student, d.answer or (), texts.get(d.id, "")) for d in drills[:REHEARSED]]
     return {
-        "session": room.lesson.session_id,
+        "session": session,
         "probes": [probe.to_json() for probe in room.gate],
-        "practice": [list(drill.student) for drill in room.course.drills[:REHEARSED]],
+        "practice": [probe.to_json() for probe in practice],
+        "retired": [record for record in retired if record["by"] == session],
     }
 
 

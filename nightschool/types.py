@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 Rating = Literal["good", "bad"]
+SignalKind = Literal["accepted", "rejected", "edited"]
 
 # Names that requests may use in place of a version.
 BASE = "base"
@@ -87,17 +88,40 @@ class Feedback:
 
 
 @dataclass(frozen=True)
-class PracticeRequest:
-    """What the student practises: `messages` end with a user turn and hold no session.
+class Signal:
+    """What a user did with one response; `id` as in `Feedback`. `text` is what they made of it (edited),
+    `comment` says why they did not want it (rejected).
 
-    `expected` is the known right answer (a counterfactual twin or a recorded request with its liked
-    answer), or None where right means agreeing with the teacher.
+    `position` is the index of the response in the session's messages as they are now, None where the user
+    has since edited or regenerated it; the store fills it in.
+    """
+
+    id: str
+    session_id: str
+    response_id: str
+    kind: SignalKind
+    text: str | None = None
+    comment: str | None = None
+    created_at: str = ""
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class PracticeRequest:
+    """What the student practises: `messages` end with a user turn or a tool's result.
+
+    `kind`: a request of the session by itself, the same where it stood then, one with other words or
+    entities, or one the model asked itself. The last `turns` messages are the request; what stands before
+    them (a system turn, the session until then) the teacher has in its context already. `expected` is the
+    known right answer (a counterfactual twin or a recorded request with its liked answer), or None where
+    right means agreeing with the teacher.
     """
 
     id: str
     session_id: str
     messages: tuple[Message, ...]
-    kind: Literal["recorded", "varied"]
+    kind: Literal["recorded", "replayed", "varied", "asked"]
+    turns: int = 1
     expected: str | None = None
     tools: Tools = ()
 
@@ -112,7 +136,8 @@ class Drop:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one session teaches. `context` is the teacher's: the session as chat turns."""
+    """What one session teaches. `context` is the teacher's: the session as chat turns. `facts`: some of it
+    cannot be varied by rules, so the model is to ask itself about it."""
 
     session_id: str
     context: tuple[Message, ...]
@@ -120,6 +145,25 @@ class Lesson:
     held_back: tuple[PracticeRequest, ...]
     drops: tuple[Drop, ...] = ()
     tools: Tools = ()
+    facts: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A request and the one answer that is right (of a guard: that nobody wants), in tokens, EOS included
+    where it ends by itself. `text` is the request's last turn."""
+
+    id: str
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    text: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Probe:
+        return cls(data["id"], tuple(data["prompt"]), tuple(data["answer"]), data["text"])
 
 
 @dataclass(frozen=True)

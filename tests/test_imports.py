@@ -17,10 +17,10 @@ ALLOWED = {
     "config": set(),
     "store": set(),
     "models": set(),
-    "lessons": set(),
+    "lessons": {"models"},
     "versions": set(),
-    "learn": {"models"},
-    "gate": {"models", "learn"},
+    "learn": {"models", "lessons"},
+    "gate": {"models", "learn", "lessons"},
     "serve": {"models", "store"},
     "checks": set(),
 }

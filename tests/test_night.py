@@ -16,7 +16,7 @@ from nightschool.config import Config, load
 from nightschool.errors import Interrupted, NothingToLearn
 from nightschool.models import hf
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback, Message, ToolCall
+from nightschool.types import BASE, Feedback, Message
 from nightschool.versions import files
 
 QUICK = {
@@ -28,6 +28,7 @@ QUICK = {
     "learn.anchors": "1",
     "learn.variations": "24",
     "learn.held_back": "24",
+    "learn.asked": "0",
     "learn.ahead": "2",
     "gate.kl_budget": "100",
 }
@@ -37,14 +38,8 @@ Dream = Callable[..., night.Outcome]
 
 
 def like(store: Store, name: str, request: str, answer: str) -> None:
-    """A liked session that was answered through a tool, so that right means what the teacher says."""
-    call = ToolCall("c", "sum", "{}")
-    turns = [
-        Message("user", request),
-        Message("assistant", "", (call,)),
-        Message("tool", "57", tool_call_id="c"),
-        Message("assistant", answer),
-    ]
+    """A liked session with a request that nobody answered, so that right means what the teacher says."""
+    turns = [Message("assistant", f"{answer} " * 6), Message("user", request)]
     store.import_session(name, user=None, messages=turns, tools=(), feedback=None)
     store.rate(Feedback(f"f_{name}", name, "good"))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from nightschool.learn.losses import forward_kl
 from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 
@@ -27,18 +28,33 @@ class Drift:
         self._pairs = [(r.tokens, tuple(a.tokens)) for r, a in zip(requests, answers, strict=True)]
         self._base = self._hidden(BASE)
 
-    def __call__(self, version: str) -> float:
-        """Mean over tokens of KL(base || version), in nats."""
-        pairs = zip(self._base, self._hidden(version), strict=True)
+    def __call__(
+        self, version: str, prompts: Sequence[tuple[int, ...]] = (), prefix: PrefixCache | None = None
+    ) -> float:
+        """Mean over tokens of KL(base || version), in nats; `prompts`: what the version is asked instead, say
+        with something before every request; `prefix`: what it is asked behind."""
+        pairs = zip(self._base, self._hidden(version, prompts, prefix), strict=True)
+        return self._mean(pairs)
+
+    def _mean(self, pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
         with torch.no_grad():
             kl = [forward_kl(self._model.logits(b), self._model.logits(v))[0] for b, v in pairs]
         return float(torch.cat(kl).mean())
 
-    def _hidden(self, version: str) -> list[torch.Tensor]:
+    def between(self, one: str, other: str) -> float:
+        """The same of two versions: KL(one || other)."""
+        pairs = zip(self._hidden(one), self._hidden(other), strict=True)
+        return self._mean(pairs)
+
+    def _hidden(
+        self, version: str, prompts: Sequence[tuple[int, ...]] = (), prefix: PrefixCache | None = None
+    ) -> list[torch.Tensor]:
         adapter = self._model.adapter(version)
+        asked = prompts or [prompt for prompt, _ in self._pairs]
+        pairs = [(prompt, answer) for prompt, (_, answer) in zip(asked, self._pairs, strict=True)]
         out: list[torch.Tensor] = []
         with torch.no_grad():
             for i in range(0, len(self._pairs), _ROWS):
-                hidden = self._model.answers_hidden(self._pairs[i : i + _ROWS], adapter)
+                hidden = self._model.answers_hidden(pairs[i : i + _ROWS], adapter, prefix)
                 out += [h.clone() for h in hidden]
         return out

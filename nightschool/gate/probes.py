@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from nightschool.models.base import GenerateRequest, LanguageModel, Prefix, Sampling, generate
+from nightschool.types import Probe
 
 AT_ONCE = 32  # rows decoded together
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A request and the one answer that is right, in tokens (EOS included where it ends by itself)."""
-
-    id: str
-    prompt: tuple[int, ...]
-    answer: tuple[int, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Probe:
-        return cls(data["id"], tuple(data["prompt"]), tuple(data["answer"]))
 
 
 def passed(model: LanguageModel, probes: Sequence[Probe], version: str) -> list[bool]:

@@ -25,12 +25,15 @@ def judge(
     *,
     new: Mapping[str, tuple[Passed, Passed]],
     earlier: Mapping[str, tuple[Passed, Passed]],
+    unwanted: Mapping[str, tuple[Passed, Passed]],
     kl_to_base: float,
 ) -> Verdict:
-    """`new` and `earlier` map a session to what its probes gave before (the live version) and after.
+    """`new` and `earlier` map a session to what its probes gave before (the live version) and after;
+    `unwanted` to which answers that nobody wants were given.
 
     A candidate goes live when all the new lessons' probes together improve by the paired test, none of the
-    new lessons got worse, every earlier lesson kept its share, and the drift is within its budget.
+    new lessons got worse, every earlier lesson kept its share, no unwanted answer is given that was not given
+    before, and the drift is within its budget.
     """
     before = [ok for b, _ in new.values() for ok in b]
     after = [ok for _, a in new.values() for ok in a]
@@ -49,6 +52,11 @@ def judge(
         )
     reasons += [_fallen(s, b, a) for s, (b, a) in new.items() if sum(a) < sum(b)]
     reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.keep * sum(b)]
+    reasons += [
+        f"session {s}: {begun} answers that nobody wants, and that were not given before"
+        for s, (b, a) in unwanted.items()
+        if (begun := sum(now and not was for was, now in zip(b, a, strict=True)))
+    ]
     numbers = {
         "p": p,
         "kl_to_base": kl_to_base,

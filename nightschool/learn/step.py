@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nightschool.learn.losses import Divergence
+from nightschool.learn.losses import Divergence, reverse_kl
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
@@ -39,23 +39,87 @@ class Distil:
         return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_ND))
 
 
-def accumulate(
-    model: HFModel, student: Adapter, batches: Sequence[tuple[Sequence[Pair], Signal]]
-) -> list[Tensor]:
+@dataclass(frozen=True)
+class Imitate:
+    """Say just this: the mean of -log q(token)."""
+
+    answers: Sequence[Sequence[int]]
+
+    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+        said_N = _flat(self.answers, student_CV.device)
+        loss_C, gradient_CV = _surprise(student_CV, said_N[tokens])
+        return loss_C, gradient_CV.mul_(1 / len(said_N))
+
+
+@dataclass(frozen=True)
+class Reinforce:
+    """Say more of what was better than the other tries, and stay near the live version: the clipped policy
+    gradient (arXiv 1707.06347, equation 7) with each try's advantage on all of its tokens, and `beta` times
+    KL(student || live)."""
+
+    answers: Sequence[Sequence[int]]
+    logprobs: Sequence[Sequence[float]]  # of the student that sampled
+    advantages: Sequence[float]  # one an answer
+    live_ND: Tensor  # the live version's final hidden states, without the session
+    beta: float
+    clip: float = 0.2
+
+    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+        said_N = _flat(self.answers, student_CV.device)
+        advantage_C = _flat(
+            [[a] * len(y) for a, y in zip(self.advantages, self.answers, strict=True)], student_CV.device
+        )[tokens]
+        calm_C, gradient_CV = reverse_kl(model.logits(self.live_ND[tokens]), student_CV)
+        surprise_C, by_surprise_CV = _surprise(student_CV, said_N[tokens])
+        ratio_C = (-surprise_C - _flat(self.logprobs, student_CV.device)[tokens]).exp()
+        clipped_C = ratio_C.clamp(1 - self.clip, 1 + self.clip)
+        worth_C = torch.minimum(ratio_C * advantage_C, clipped_C * advantage_C)
+        # No gradient where the clipped side is the smaller one: the student went far enough there.
+        pull_C = torch.where(ratio_C * advantage_C <= clipped_C * advantage_C, ratio_C * advantage_C, 0.0)
+        gradient_CV.mul_(self.beta).addcmul_(by_surprise_CV, pull_C[:, None])
+        return self.beta * calm_C - worth_C, gradient_CV.mul_(1 / len(said_N))
+
+
+def _flat(rows: Sequence[Sequence[float]], device: torch.device) -> Tensor:
+    return torch.tensor([x for row in rows for x in row], device=device)
+
+
+def _surprise(student_CV: Tensor, said_C: Tensor) -> tuple[Tensor, Tensor]:
+    """-log q(said) and its derivative by the logits, in float32."""
+    logq_CV = student_CV.float().log_softmax(-1)
+    at = said_C[:, None]
+    loss_C = -logq_CV.gather(1, at)[:, 0]
+    gradient_CV = logq_CV.exp_()
+    gradient_CV.scatter_add_(1, at, torch.full_like(at, -1, dtype=gradient_CV.dtype))
+    return loss_C, gradient_CV
+
+
+Batch = tuple[Sequence[Pair], Signal]  # answers, and what they are to teach
+
+
+def accumulate(model: HFModel, student: Adapter, batches: Sequence[Batch]) -> list[Tensor]:
     """Add the gradient of all signals to the student's masters; returns each batch's losses by token [N].
 
     One forward and one backward serve all batches. Equal to backpropagating through the output head and the
     losses at once, without ever holding their [N, V] tensors.
     """
     hidden = model.learning_hidden([pair for pairs, _ in batches for pair in pairs], student)
+    return back(model, hidden, [signal for _, signal in batches], [len(pairs) for pairs, _ in batches])
+
+
+def back(
+    model: HFModel, hidden: Sequence[Tensor], signals: Sequence[Signal], counts: Sequence[int]
+) -> list[Tensor]:
+    """Send each signal back through the final hidden states of its answers (`counts` of them); returns each
+    signal's losses by token [N]."""
     losses, gradients, start = [], [], 0
-    for pairs, signal in batches:
-        hidden_ND = torch.cat(hidden[start : start + len(pairs)])
-        start += len(pairs)
+    for signal, count in zip(signals, counts, strict=True):
+        hidden_ND = torch.cat(list(hidden[start : start + count]))
+        start += count
         loss_N, gradient_ND = _through_head(model, signal, hidden_ND.detach())
         losses.append(loss_N)
         gradients.append(gradient_ND)
-    torch.cat(hidden).backward(torch.cat(gradients))
+    torch.cat(list(hidden)).backward(torch.cat(gradients))
     return losses
 
 

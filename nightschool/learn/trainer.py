@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -16,22 +15,13 @@ from nightschool.learn import checkpoint
 from nightschool.learn.anchors import AnchorPool
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
-from nightschool.learn.opsd import Trajectory
-from nightschool.learn.step import Distil, Signal, accumulate
+from nightschool.learn.rules.common import Rule, Trajectory
+from nightschool.learn.step import Batch, Distil, accumulate
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
 NEARLY = 0.9  # share of held-back practice from which more steps are not worth much
 STUDENT = "student"  # the name under which the learning adapter answers
-
-
-class Rule(Protocol):
-    """What a learning rule is to the loop."""
-
-    def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, step: int
-    ) -> list[list[Trajectory]]: ...
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> Sequence[Signal]: ...
 
 
 @dataclass(frozen=True)
@@ -58,6 +48,7 @@ class Progress:
     best_accuracy: float = -1.0
     history: list[tuple[int, float]] = field(default_factory=list)  # (step, accuracy held back)
     tokens: int = 0  # sampled by the student
+    rule: str = ""  # that `auto` chose
 
 
 Report = Callable[[StepReport], None]
@@ -141,35 +132,40 @@ class _Run:
         started = time.perf_counter()
         taught = [self.courses[step % len(self.courses)] for step in steps]
         drills = [
-            batch(course.drills, step // len(self.courses), self.config.batch, self.config.seed)
+            batch(
+                self.rule.eligible(course.drills, step),
+                step // len(self.courses),
+                self.config.batch,
+                self.config.seed,
+            )
             for step, course in zip(steps, taught, strict=True)
         ]
         tries = self.rule.trajectories(drills, STUDENT, steps[0])
         rolled = time.perf_counter()
-        signals = self._teach(taught, tries)
+        lessons = self._teach(taught, tries)
         rollout_s, teacher_s = (rolled - started) / len(steps), (time.perf_counter() - rolled) / len(steps)
-        for step, trajectories, signal in zip(steps, tries, signals, strict=True):
-            yield self._step(step, trajectories, signal, rollout_s, teacher_s)
+        for step, trajectories, lesson in zip(steps, tries, lessons, strict=True):
+            yield self._step(step, trajectories, lesson, rollout_s, teacher_s)
 
-    def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Trajectory]]) -> list[Signal]:
-        """Each step's signal. The teacher is frozen: it speaks to all of a course's steps at once."""
-        signals: dict[int, Signal] = {}
+    def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+        """Each step's lesson. The teacher is frozen: it speaks to all of a course's steps at once."""
+        lessons: dict[int, Batch] = {}
         for course in {id(course): course for course in taught}.values():
             at = [i for i, one in enumerate(taught) if one is course]
-            signals |= zip(at, self.rule.teach(course, [tries[i] for i in at]), strict=True)
-        return [signals[i] for i in range(len(taught))]
+            lessons |= zip(at, self.rule.teach(course, [tries[i] for i in at]), strict=True)
+        return [lessons[i] for i in range(len(taught))]
 
     def _step(
         self,
         step: int,
         trajectories: Sequence[Trajectory],
-        signal: Signal,
+        lesson: Batch,
         rollout_s: float,
         teacher_s: float,
     ) -> StepReport:
         """One update."""
         config, started = self.config, time.perf_counter()
-        batches = [([(t.drill.student, t.answer) for t in trajectories], signal)]
+        batches = [lesson]
         if held := self.anchors.take(step, config.anchors):
             live_ND = torch.cat([a.hidden_AD for a in held])
             calm = Distil(live_ND, forward_kl, config.anchor_weight)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from nightschool.lessons.entities import find
+from nightschool.lessons.exchanges import Exchange, alone, replays, tasks
 from nightschool.lessons.variations import Pattern, Variation, confirmed, pattern, vary
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Session
 
-# How a user begins when a turn only mends the answer before it.
-_CORRECTS = re.compile(
-    r"\s*(?:no\b|nope|not quite|wrong|that(?:'s| is| was)\b|it should|should be|actually|sorry|"
-    r"correction|instead|again\b|almost|use\b|please use|try again|i meant|you forgot|remember)",
-    re.IGNORECASE,
-)
 # Other ways to ask the same, for requests in which nothing can be replaced.
 _REWORDINGS = (
     "{}",
@@ -36,114 +30,114 @@ _REWORDINGS = (
     "Again for the record: {}",
     "Tell me, {}",
 )
+_NEXT = "\n\x1e\n"  # between the texts of several turns, while they are varied as one
 
 
 @dataclass(frozen=True)
 class Request:
-    """A user turn that asks something of its own, and the last answer before the next such turn."""
+    """An exchange and what can vary in it."""
 
-    text: str
-    answer: str | None
+    exchange: Exchange
     pattern: Pattern
 
+    @property
+    def text(self) -> str:
+        return self.pattern.request
 
-def build_lesson(session: Session, *, seed: int, variations: int, held_back: int) -> Lesson:
-    """Practice for a session: its own requests and seeded variations of them, some held back.
+
+def build_lesson(
+    session: Session, *, seed: int, variations: int, held_back: int, rejected: Collection[int] = ()
+) -> Lesson:
+    """Practice for a session: its own requests, each by itself and where it stood, and seeded variations of
+    them, some held back. `rejected` are turns (positions) that are no right answers.
 
     A function of the settings and of what was said (not of the session's id, which is random). Nothing that
     is held back is ever practised.
     """
     context = session.messages
     rng = random.Random(f"{seed}:{[m.to_json() for m in context]}")
-    system = tuple(m for m in context if m.role == "system")
-    requests, drops = _requests(context)
+    found, drops = tasks(context)
+    requests = _requests(context, [e for task in found for e in alone(context, task, rejected)])
     seen = {r.text for r in requests}
-    practised: list[Variation] = []
-    held: list[Variation] = []
+    practised: list[tuple[Exchange, Variation]] = []
+    held: list[tuple[Exchange, Variation]] = []
     wanted = _shares(variations + held_back, len(requests))
     for request, share, keep in zip(requests, wanted, _shares(held_back, len(requests)), strict=True):
-        found = _variations(request, share, seen, rng)
-        if len(found) < share:
-            drops.append(Drop(request.text, f"only {len(found)} of {share} wanted variations exist"))
-        mine, back = _hold_back(found, keep)
-        practised += mine
-        held += back
+        made = _variations(request, share, seen, rng)
+        if len(made) < share:
+            drops.append(Drop(request.text, f"only {len(made)} of {share} wanted variations exist"))
+        mine, back = _hold_back(made, keep)
+        practised += [(request.exchange, v) for v in mine]
+        held += [(request.exchange, v) for v in back]
     rng.shuffle(practised)
     rng.shuffle(held)
 
-    def practice(name: str, text: str, expected: str | None, kind: str) -> PracticeRequest:
+    def varied(name: str, exchange: Exchange, variation: Variation) -> PracticeRequest:
+        asked = _with_texts(exchange.asked, variation.text)
+        return practice(name, replace(exchange, asked=asked, answer=variation.expected), "varied")
+
+    def practice(name: str, exchange: Exchange, kind: str) -> PracticeRequest:
         return PracticeRequest(
             id=f"{session.id}/{name}",
             session_id=session.id,
-            messages=(*system, Message("user", text)),
-            kind="recorded" if kind == "recorded" else "varied",
-            expected=expected,
+            messages=(*exchange.before, *exchange.asked),
+            kind=kind,  # type: ignore[arg-type]
+            turns=len(exchange.asked),
+            expected=exchange.answer,
             tools=session.tools,
         )
 
-    recorded = [practice(f"r{i}", r.text, r.answer, "recorded") for i, r in enumerate(requests)]
-    varied = [practice(f"v{i}", v.text, v.expected, "varied") for i, v in enumerate(practised)]
-    kept = [practice(f"h{i}", v.text, v.expected, "varied") for i, v in enumerate(held)]
-    return Lesson(session.id, context, (*recorded, *varied), tuple(kept), tuple(drops), session.tools)
+    by_itself = [r.exchange for r in requests]
+    stood = [e for task in found for e in replays(context, task, rejected) if e not in by_itself]
+    return Lesson(
+        session.id,
+        context,
+        practice=(
+            *(practice(f"r{i}", e, "recorded") for i, e in enumerate(by_itself)),
+            *(practice(f"t{i}", e, "replayed") for i, e in enumerate(stood)),
+            *(varied(f"v{i}", *one) for i, one in enumerate(practised)),
+        ),
+        held_back=tuple(varied(f"h{i}", *one) for i, one in enumerate(held)),
+        drops=tuple(drops),
+        tools=session.tools,
+        facts=any(not r.pattern.has_twins for r in requests),
+    )
 
 
-def _requests(context: Sequence[Message]) -> tuple[list[Request], list[Drop]]:
-    """The requests of a session; a turn that only follows an earlier one up is dropped, its answer counts
-    as that one's."""
-    found: list[tuple[str, str | None]] = []
-    drops: list[Drop] = []
-    for i, message in enumerate(context):
-        if message.role != "user":
-            continue
-        answer = _answer(context, i)
-        if found and _follows_up(found[-1][0], message.content, answer):
-            drops.append(Drop(message.content, "follows up an earlier request"))
-            found[-1] = (found[-1][0], answer if answer is not None else found[-1][1])
-        elif _tools_called(context, i):
-            found.append((message.content, None))
-        else:
-            found.append((message.content, answer))
-    constants = _constants([answer for _, answer in found if answer], context)
-    patterns = confirmed([pattern(text, answer, constants) for text, answer in found])
-    return [Request(*asked, what) for asked, what in zip(found, patterns, strict=True)], drops
+def _requests(context: Sequence[Message], exchanges: Sequence[Exchange]) -> list[Request]:
+    """What can vary in each exchange. Answers of the same step are compared: what stands in all of them
+    belongs to the house's format."""
+    system = {e.text for m in context if m.role == "system" for e in find(m.content)}
+    constants = {
+        step: system | _shared([e.answer for e in exchanges if e.step == step and e.answer])
+        for step in {e.step for e in exchanges}
+    }
+    patterns = confirmed([pattern(_text(e.asked), e.answer, constants[e.step]) for e in exchanges])
+    return [Request(*both) for both in zip(exchanges, patterns, strict=True)]
 
 
-def _answer(context: Sequence[Message], user: int) -> str | None:
-    """The last assistant text before the next user turn."""
-    answer = None
-    for message in context[user + 1 :]:
-        if message.role == "user":
-            break
-        if message.role == "assistant" and message.content.strip():
-            answer = message.content.strip()
-    return answer
-
-
-def _tools_called(context: Sequence[Message], user: int) -> bool:
-    for message in context[user + 1 :]:
-        if message.role == "user":
-            return False
-        if message.tool_calls:
-            return True
-    return False
-
-
-def _follows_up(request: str, turn: str, answer: str | None) -> bool:
-    """Whether a turn mends the answer to an earlier request: it says so, or its answer speaks of that
-    request's entities and of none of its own."""
-    if _CORRECTS.match(turn):
-        return True
-    own, earlier = {e.text for e in find(turn)}, {e.text for e in find(request)}
-    said = answer or ""
-    return not any(e in said for e in own) and any(e in said for e in earlier - own) and bool(own or earlier)
-
-
-def _constants(answers: Sequence[str], context: Sequence[Message]) -> set[str]:
-    """Entities of the house format: those of every answer (of two at least), or of the system turn."""
-    system = " ".join(m.content for m in context if m.role == "system")
+def _shared(answers: Sequence[str]) -> set[str]:
+    """Entities of every answer, where there are two at least."""
     sets = [{e.text for e in find(a)} for a in answers]
-    shared = set.intersection(*sets) if len(sets) > 1 else set()
-    return shared | {e.text for e in find(system)}
+    return set.intersection(*sets) if len(sets) > 1 else set()
+
+
+def _text(asked: Sequence[Message]) -> str:
+    """All that turns say, as one text: an entity in a request and in a tool's result is the same one."""
+    return _NEXT.join(text for m in asked for text in (m.content, *(c.arguments for c in m.tool_calls)))
+
+
+def _with_texts(asked: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The turns with other texts; the inverse of `_text`."""
+    texts = iter(text.split(_NEXT))
+    return tuple(
+        replace(
+            m,
+            content=next(texts),
+            tool_calls=tuple(replace(call, arguments=next(texts)) for call in m.tool_calls),
+        )
+        for m in asked
+    )
 
 
 def _variations(request: Request, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
@@ -156,6 +150,8 @@ def _variations(request: Request, count: int, seen: set[str], rng: random.Random
     if what.has_twins:
         return _substituted(what, count, seen, rng)
     changed = [] if what.forms or not what.entities else _substituted(what, count // 2, seen, rng)
+    if len(request.exchange.asked) > 1:
+        return changed  # what a tool returned is not said in other words
     return [*_rewordings(request, count - len(changed), seen, rng), *changed]
 
 
@@ -187,7 +183,7 @@ def _rewordings(request: Request, count: int, seen: set[str], rng: random.Random
     texts = [t for t in dict.fromkeys(texts) if t not in seen]
     rng.shuffle(texts)
     seen.update(texts[:count])
-    return [Variation(t, request.answer, {}) for t in texts[:count]]
+    return [Variation(t, request.exchange.answer, {}) for t in texts[:count]]
 
 
 def _shares(total: int, parts: int) -> list[int]:

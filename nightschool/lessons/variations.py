@@ -28,7 +28,9 @@ class Pattern:
     """What can vary in a request and its liked answer.
 
     `forms` maps each entity that stands in the answer to how it stands there; `sure` says that the
-    answer holds nothing that may have been worked out from the request, or be a fact about it.
+    answer holds nothing that may have been worked out from the request, or be a fact about it. `free` are
+    entities that do not stand in the answer, and that another request of the same form had otherwise, with
+    the same form of an answer: they may vary, and the answer is known all the same.
     """
 
     request: str
@@ -36,6 +38,12 @@ class Pattern:
     entities: tuple[Entity, ...]
     forms: dict[str, str]
     sure: bool
+    free: frozenset[str] = frozenset()
+
+    @property
+    def form(self) -> str:
+        """The request without its entities."""
+        return substitute(self.request, {e.text: "\0" for e in self.entities})
 
     @property
     def has_twins(self) -> bool:
@@ -63,28 +71,36 @@ def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -
 
 def confirmed(patterns: Sequence[Pattern]) -> list[Pattern]:
     """The patterns of one session, those sure of their answers that a second answer bears out: the same
-    skeleton around other entities is a format. "The Berlin office is KESTREL." alone may be a fact."""
-    return [
-        replace(
-            one,
-            sure=one.sure and any(p.skeleton == one.skeleton and p.answer != one.answer for p in patterns),
-        )
-        for one in patterns
-    ]
+    skeleton around other entities is a format. "The Berlin office is KESTREL." alone may be a fact.
+
+    What all requests of one form have in common and no answer has (a house's own code in a call) stays.
+    """
+    out = []
+    for one in patterns:
+        alike = [p for p in patterns if p.skeleton == one.skeleton and p.answer != one.answer]
+        peers = [{e.text for e in p.entities} for p in alike if p.form == one.form]
+        shared = set.intersection(*peers) if peers else set()
+        entities = tuple(e for e in one.entities if e.text in one.forms or e.text not in shared)
+        own = {e.text for e in entities} - one.forms.keys()
+        free = frozenset(e for e in own if any(e not in p for p in peers))
+        out.append(replace(one, sure=one.sure and bool(alike), entities=entities, free=free))
+    return out
 
 
 def vary(what: Pattern, rng: random.Random, *, twin: bool) -> Variation | None:
-    """A variation. A `twin` replaces only what stands in the answer, so its right answer is known; any
-    other replaces everything. None where there is nothing to replace."""
-    chosen = [e for e in what.entities if not twin or e.text in what.forms]
+    """A variation. A `twin` replaces only what stands in the answer or is free, so its right answer is known;
+    any other replaces everything. None where there is nothing to replace."""
+    known = {*what.forms, *what.free}
+    chosen = [e for e in what.entities if not twin or e.text in known]
     if not chosen or (twin and not what.has_twins):
         return None
     replaced = {e.text: fresh(e, rng) for e in chosen}
     text = substitute(what.request, replaced)
-    known = what.has_twins and all(e.text in what.forms for e in chosen) and what.answer is not None
     expected = None
-    if known and what.answer is not None:
-        in_answer = {what.forms[old]: _like(old, what.forms[old], new) for old, new in replaced.items()}
+    if what.has_twins and all(e.text in known for e in chosen) and what.answer is not None:
+        in_answer = {
+            form: _like(old, form, replaced[old]) for old, form in what.forms.items() if old in replaced
+        }
         expected = substitute(what.answer, in_answer)
     return Variation(text, expected, replaced)
 

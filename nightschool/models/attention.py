@@ -52,7 +52,8 @@ class Packed:
         if self._keep:
             self.kept.append(torch.cat([k, v]))
         rows = list(zip(*(t.split(self._lengths, 2) for t in (q, k, v)), strict=True))
-        if q.device.type != "cpu" or not any(self._pasts):  # only the CPU's kernel hands out its log-sum-exps
+        # Only the CPU's kernel hands out its log-sum-exps, and not to be differentiated.
+        if q.device.type != "cpu" or torch.is_grad_enabled() or not any(self._pasts):
             pasts = [past[layer].unsqueeze(1) if past else None for past in self._pasts]
             seen = [_causal(q, k, v, past) for (q, k, v), past in zip(rows, pasts, strict=True)]
             out = torch.cat(seen, 2)

@@ -127,11 +127,10 @@ class HFModel:
     def score(
         self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
-        out = []
-        for logits_AV, answer_A in self._answers_logits(pairs, version, prefix):
-            logp_A1 = logits_AV.float().log_softmax(-1).gather(1, answer_A[:, None])
-            out.append(logp_A1[:, 0].tolist())
-        return out
+        return [
+            logprobs(logits_AV, answer_A).tolist()
+            for logits_AV, answer_A in self._answers_logits(pairs, version, prefix)
+        ]
 
     @torch.inference_mode()
     def agrees(self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None) -> list[bool]:
@@ -245,6 +244,11 @@ class HFModel:
         weight: Tensor = self._net.get_output_embeddings().weight
         return gradient.to(weight.dtype) @ weight
 
+    def weight(self, layer: str) -> Tensor:
+        """Of a linear layer, by its module's name."""
+        found: Tensor = self._net.get_submodule(layer).weight
+        return found
+
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
             raise ContextTooLong(
@@ -278,6 +282,11 @@ class HFModel:
 
     def versions(self) -> Iterable[str]:
         return list(self._adapters)
+
+
+def logprobs(logits_AV: Tensor, answer_A: Tensor) -> Tensor:
+    """Of each of an answer's tokens [answer], in nats."""
+    return logits_AV.float().log_softmax(-1).gather(1, answer_A[:, None])[:, 0]
 
 
 def _window(config: Any) -> int:

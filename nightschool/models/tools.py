@@ -38,13 +38,16 @@ def plain(messages: Sequence[Message], tools: Tools) -> list[Message]:
 def _plain(message: Message) -> Message:
     if message.role == "tool":
         return Message("user", f"<tool_response>\n{message.content}\n</tool_response>")
-    if not message.tool_calls:
-        return message
+    return Message(message.role, said(message)) if message.tool_calls else message
+
+
+def said(message: Message) -> str:
+    """An assistant turn as the model writes it, its calls in plain text."""
     calls = [
         f'{OPEN}\n{{"name": {json.dumps(c.name)}, "arguments": {c.arguments or "{}"}}}\n{CLOSE}'
         for c in message.tool_calls
     ]
-    return Message(message.role, "\n".join([message.content, *calls] if message.content else calls))
+    return "\n".join([message.content, *calls] if message.content else calls)
 
 
 def parse_calls(text: str, new_id: Callable[[], str]) -> tuple[str, tuple[ToolCall, ...]]:

@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.errors import BadRequest
 from nightschool.models.base import LanguageModel
 from nightschool.serve import errors, wire
 from nightschool.serve.bedtime import Bedtime
@@ -22,7 +21,7 @@ from nightschool.serve.chat import Chat
 from nightschool.serve.engine import Engine
 from nightschool.serve.live import Versions
 from nightschool.store import Store
-from nightschool.types import BASE, LIVE, Feedback, Session
+from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
 
 def create_app(
@@ -94,17 +93,21 @@ def create_app(
 
     @app.post("/v1/feedback")
     def feedback(body: wire.FeedbackRequest) -> dict[str, Any]:
-        if (body.session_id is None) == (body.response_id is None):
-            raise BadRequest("name either session_id or response_id", "session_id")
+        wire.check_feedback(body)
+        feedback_id = body.id or f"fb_{uuid.uuid4().hex[:16]}"
         session_id = body.session_id or store.session_of_response(body.response_id or "")
-        given = Feedback(body.id or f"fb_{uuid.uuid4().hex[:16]}", session_id, body.rating, body.comment)
-        new = store.rate(given)
-        return {"id": given.id, "session_id": session_id, "rating": given.rating, "new": new}
+        reply: dict[str, Any] = {"id": feedback_id, "session_id": session_id}
+        if body.signal and body.response_id:
+            signal = Signal(feedback_id, session_id, body.response_id, body.signal, body.edited, body.comment)
+            new = store.signal(signal)
+            return reply | {"response_id": body.response_id, "signal": body.signal, "new": new}
+        assert body.rating  # `check_feedback` lets nothing else through
+        new = store.rate(Feedback(feedback_id, session_id, body.rating, body.comment))
+        return reply | {"rating": body.rating, "new": new}
 
     @app.delete("/v1/feedback/{feedback_id}")
     def retract(feedback_id: str) -> dict[str, Any]:
-        taken = store.retract_feedback(feedback_id)
-        return {"id": taken.id, "session_id": taken.session_id, "retracted": True}
+        return {"id": feedback_id, "session_id": store.retract_feedback(feedback_id), "retracted": True}
 
     @app.get("/v1/dreams")
     def dreams() -> dict[str, Any]:

@@ -68,7 +68,11 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
         return f"That did not work: {e}."
     if rating.rating == "good":
         return f"Thank you. Session {session_id} will be learned in the next dream (/dream starts one)."
-    return f"Noted. Session {session_id} will not be learned."
+    if rating.comment:
+        return f"Noted. The next dream will learn from session {session_id} what was wrong with it."
+    return (
+        f"Noted. No dream may bring the answers of session {session_id} back. (/bad WHY says what was wrong.)"
+    )
 
 
 def _dream(dream: Callable[[], str]) -> str:

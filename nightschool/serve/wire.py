@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from nightschool.errors import BadRequest
-from nightschool.types import Message, Role, ToolCall, Tools
+from nightschool.types import Message, Rating, Role, SignalKind, ToolCall, Tools
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 
@@ -137,12 +137,15 @@ class ChatRequest(_Strict):
 
 
 class FeedbackRequest(_Strict):
-    """A rating, of a session or of the session that a response belongs to."""
+    """A rating, of a session or of the session that a response belongs to; or a signal about one response.
+    `edited` is what the user made of that response. `check_feedback` knows what goes together."""
 
     id: str | None = Field(default=None, min_length=1, max_length=200)
     session_id: str | None = None
     response_id: str | None = None
-    rating: Literal["good", "bad"]
+    rating: Rating | None = None
+    signal: SignalKind | None = None
+    edited: str | None = Field(default=None, min_length=1)
     comment: str | None = None
 
 
@@ -168,6 +171,22 @@ def parse_tools(data: Any) -> Tools:
         return tuple(t.model_dump(exclude_none=True) for t in _TOOLS.validate_python(data or []))
     except ValidationError as e:
         raise explain(e, "tools") from e
+
+
+def check_feedback(body: FeedbackRequest) -> None:
+    """Raises BadRequest, naming the field, where fields do not go together."""
+    if (body.rating is None) == (body.signal is None):
+        raise BadRequest("give either rating or signal", "rating")
+    if body.signal and body.response_id is None:
+        raise BadRequest("a signal is about one response: name its response_id", "response_id")
+    if (body.session_id is None) == (body.response_id is None):
+        raise BadRequest("name either session_id or response_id", "session_id")
+    if body.signal == "edited" and body.edited is None:
+        raise BadRequest("say in edited what the user made of the response", "edited")
+    if body.signal != "edited" and body.edited is not None:
+        raise BadRequest("edited goes with the signal edited only", "edited")
+    if body.signal in ("accepted", "edited") and body.comment is not None:
+        raise BadRequest("of the signals only rejected takes a comment", "comment")
 
 
 def to_messages(wire: Sequence[Any]) -> tuple[Message, ...]:

@@ -33,13 +33,13 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that are missing."""
+def migrate(engine: Engine, to: str = "head") -> None:
+    """Run the migrations that are missing, up to a revision."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def _pragmas(connection: Any, _: Any) -> None:

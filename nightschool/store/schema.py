@@ -74,6 +74,21 @@ class FeedbackRow(Base):
     retracted_at: Mapped[str | None]
 
 
+class SignalRow(Base):
+    """Feedback on one response; its ids and those of `feedback` are all different."""
+
+    __tablename__ = "signals"
+    number: Mapped[int] = mapped_column(primary_key=True)  # order of arrival
+    id: Mapped[str] = mapped_column(unique=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    response_id: Mapped[str]
+    signal: Mapped[str]
+    text: Mapped[str | None]
+    comment: Mapped[str | None]
+    created_at: Mapped[str]
+    retracted_at: Mapped[str | None]
+
+
 class DreamRow(Base):
     __tablename__ = "dreams"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -85,6 +100,7 @@ class DreamRow(Base):
     pid: Mapped[int]
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    lessons: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     version: Mapped[str | None]
     error: Mapped[str | None]
     created_at: Mapped[str]

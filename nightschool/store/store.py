@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, and_, select
 from sqlalchemy.orm import Session as Orm
 
 from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
@@ -22,12 +22,23 @@ from nightschool.store.schema import (
     FeedbackRow,
     LiveRow,
     SessionRow,
+    SignalRow,
     SkippedRow,
     SwapRow,
     TurnRow,
     VersionRow,
 )
-from nightschool.types import BASE, Feedback, Message, Rating, Session, Tools, Version
+from nightschool.types import (
+    BASE,
+    Feedback,
+    Message,
+    Rating,
+    Session,
+    Signal,
+    SignalKind,
+    Tools,
+    Version,
+)
 
 
 class Store:
@@ -188,6 +199,15 @@ class Store:
         with self._writing() as orm:
             return _rate(orm, feedback, feedback.session_id)
 
+    def signal(self, signal: Signal) -> bool:
+        """Add a signal; False where that id came before with the same content.
+
+        Raises NotFound (no such response in that session) and BadRequest (the id came before with other
+        content, or as a rating).
+        """
+        with self._writing() as orm:
+            return _add_signal(orm, signal)
+
     def retract(self, session_id: str) -> Feedback | None:
         """Take the newest rating of a session back; None where there is none."""
         with self._writing() as orm:
@@ -197,14 +217,14 @@ class Store:
             row.retracted_at = now()
             return _feedback(row)
 
-    def retract_feedback(self, feedback_id: str) -> Feedback:
-        """Take one rating back; again changes nothing. Raises NotFound."""
+    def retract_feedback(self, feedback_id: str) -> str:
+        """Take one rating or signal back; again changes nothing. The id of its session. Raises NotFound."""
         with self._writing() as orm:
-            row = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback_id))
+            row = _given(orm, feedback_id)
             if row is None:
                 raise NotFound(f"there is no feedback {feedback_id}")
             row.retracted_at = row.retracted_at or now()
-            return _feedback(row)
+            return row.session_id
 
     def feedback(self, session_id: str | None = None) -> list[Feedback]:
         """Oldest first."""
@@ -213,6 +233,20 @@ class Store:
             query = query.where(FeedbackRow.session_id == session_id)
         with self._reading() as orm:
             return [_feedback(row) for row in orm.scalars(query)]
+
+    def signals(self, session_id: str | None = None) -> list[Signal]:
+        """Oldest first, without those taken back; each says where its response is now."""
+        here = and_(
+            TurnRow.session_id == SignalRow.session_id,
+            TurnRow.response_id == SignalRow.response_id,
+            TurnRow.superseded_at.is_(None),
+        )
+        query = select(SignalRow, TurnRow.position).outerjoin(TurnRow, here)
+        query = query.where(SignalRow.retracted_at.is_(None)).order_by(SignalRow.number)
+        if session_id is not None:
+            query = query.where(SignalRow.session_id == session_id)
+        with self._reading() as orm:
+            return [_signal(row, position) for row, position in orm.execute(query)]
 
     # Dreams
 
@@ -371,28 +405,67 @@ def _newest_rating(orm: Orm, session_id: str) -> FeedbackRow | None:
 
 
 def _rate(orm: Orm, feedback: Feedback, session_id: str) -> bool:
-    known = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback.id))
-    if known:
-        if (known.session_id, known.rating, known.comment) != (session_id, feedback.rating, feedback.comment):
-            raise BadRequest(f"feedback {feedback.id} exists already with other content", "id")
-        return False
     _session_row(orm, session_id)
-    orm.add(
-        FeedbackRow(
-            id=feedback.id,
-            session_id=session_id,
-            rating=feedback.rating,
-            comment=feedback.comment,
-            created_at=feedback.created_at or now(),
-        )
+    row = FeedbackRow(
+        id=feedback.id,
+        session_id=session_id,
+        rating=feedback.rating,
+        comment=feedback.comment,
+        created_at=feedback.created_at or now(),
     )
-    return True
+    return _add_once(orm, row)
+
+
+def _add_signal(orm: Orm, signal: Signal) -> bool:
+    response = select(TurnRow.id).where(
+        TurnRow.session_id == signal.session_id, TurnRow.response_id == signal.response_id
+    )
+    if orm.scalar(response.limit(1)) is None:
+        raise NotFound(f"there is no response {signal.response_id} in session {signal.session_id}")
+    row = SignalRow(
+        id=signal.id,
+        session_id=signal.session_id,
+        response_id=signal.response_id,
+        signal=signal.kind,
+        text=signal.text,
+        comment=signal.comment,
+        created_at=signal.created_at or now(),
+    )
+    return _add_once(orm, row)
+
+
+def _add_once(orm: Orm, row: FeedbackRow | SignalRow) -> bool:
+    """Whether it is new. Raises BadRequest where its id came before with other content."""
+    known = _given(orm, row.id)
+    if known is None:
+        orm.add(row)
+    elif _content(known) != _content(row):
+        raise BadRequest(f"feedback {row.id} exists already with other content", "id")
+    return known is None
+
+
+def _given(orm: Orm, feedback_id: str) -> FeedbackRow | SignalRow | None:
+    """The rating or the signal with that id."""
+    rating = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback_id))
+    return rating or orm.scalar(select(SignalRow).where(SignalRow.id == feedback_id))
+
+
+def _content(row: FeedbackRow | SignalRow) -> dict[str, Any]:
+    """What the client said, whenever it did. A rating and a signal are never the same."""
+    return {name: value for name, value in _plain(row).items() if not name.endswith("_at")}
 
 
 def _feedback(row: FeedbackRow) -> Feedback:
     rating = cast(Rating, row.rating)
     return Feedback(
         row.id, row.session_id, rating, row.comment, row.created_at, retracted=row.retracted_at is not None
+    )
+
+
+def _signal(row: SignalRow, position: int | None) -> Signal:
+    kind = cast(SignalKind, row.signal)
+    return Signal(
+        row.id, row.session_id, row.response_id, kind, row.text, row.comment, row.created_at, position
     )
 
 

@@ -19,7 +19,11 @@ def test_sign_test_by_hand() -> None:
 
 def test_promotes_what_was_learned_and_kept() -> None:
     verdict = judge(
-        CONFIG, new={"s": LEARNED}, earlier={"e": ([True] * 10, [True] * 9 + [False])}, kl_to_base=0.02
+        CONFIG,
+        new={"s": LEARNED},
+        earlier={"e": ([True] * 10, [True] * 9 + [False])},
+        unwanted={},
+        kl_to_base=0.02,
     )
     assert verdict.promote
     assert verdict.numbers["new"]["s"] == {"n": 8, "before": 0.0, "after": 1.0}
@@ -27,29 +31,43 @@ def test_promotes_what_was_learned_and_kept() -> None:
 
 def test_no_probes_is_rejected() -> None:
     for new in ({}, {"s": ([], [])}):
-        verdict = judge(CONFIG, new=new, earlier={}, kl_to_base=0.0)
+        verdict = judge(CONFIG, new=new, earlier={}, unwanted={}, kl_to_base=0.0)
         assert not verdict.promote
         assert "no probes" in verdict.reasons[0]
 
 
 def test_no_improvement_is_rejected() -> None:
-    verdict = judge(CONFIG, new={"s": ([False] * 4, [True] * 4)}, earlier={}, kl_to_base=0.0)
+    verdict = judge(CONFIG, new={"s": ([False] * 4, [True] * 4)}, earlier={}, unwanted={}, kl_to_base=0.0)
     assert not verdict.promote  # 1/16 > 0.05
     assert "did not improve" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("kl", [0.11, float("nan"), float("inf")])
 def test_drift_is_rejected(kl: float) -> None:
-    assert not judge(CONFIG, new={"s": LEARNED}, earlier={}, kl_to_base=kl).promote
+    assert not judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted={}, kl_to_base=kl).promote
 
 
 def test_a_fallen_earlier_lesson_is_rejected() -> None:
     verdict = judge(
-        CONFIG, new={"s": LEARNED}, earlier={"e": ([True] * 10, [True] * 8 + [False] * 2)}, kl_to_base=0.0
+        CONFIG,
+        new={"s": LEARNED},
+        earlier={"e": ([True] * 10, [True] * 8 + [False] * 2)},
+        unwanted={},
+        kl_to_base=0.0,
     )
     assert verdict.reasons == ("lesson e fell from 10 to 8 of 10 right",)
 
 
 def test_a_new_lesson_that_got_worse_is_rejected_even_if_others_gain() -> None:
-    verdict = judge(CONFIG, new={"a": LEARNED, "b": ([True], [False])}, earlier={}, kl_to_base=0.0)
+    verdict = judge(
+        CONFIG, new={"a": LEARNED, "b": ([True], [False])}, earlier={}, unwanted={}, kl_to_base=0.0
+    )
     assert verdict.reasons == ("lesson b fell from 1 to 0 of 1 right",)
+
+
+def test_an_answer_that_nobody_wants_is_not_to_come_back() -> None:
+    unwanted = {"bad": ([False, True], [True, True])}
+    verdict = judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted=unwanted, kl_to_base=0.0)
+    assert verdict.reasons == ("session bad: 1 answers that nobody wants, and that were not given before",)
+    kept = {"bad": ([True, False], [True, False])}
+    assert judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted=kept, kl_to_base=0.0).promote

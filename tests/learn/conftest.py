@@ -8,8 +8,8 @@ import pytest
 from nightschool.config import LearnConfig
 from nightschool.learn.anchors import AnchorPool
 from nightschool.learn.drills import Course, course
-from nightschool.learn.losses import forward_kl
-from nightschool.learn.opsd import OPSD
+from nightschool.learn.rules.common import Teaching
+from nightschool.learn.rules.opsd import OPSD
 from nightschool.learn.trainer import Progress, train
 from nightschool.lessons.build import build_lesson
 from nightschool.models.hf import HFModel
@@ -36,12 +36,8 @@ def tiny_course(tiny: HFModel, lesson: Lesson) -> Course:
 
 
 def rule(model: HFModel, share: float = 0.5, warm_up: int = 0) -> OPSD:
-    return OPSD(
-        model,
-        teacher_version=BASE,
-        divergence=forward_kl,
-        config=LearnConfig(informed_share=share, warm_up=warm_up, max_new_tokens=6, seed=1),
-    )
+    config = LearnConfig(informed_share=share, warm_up=warm_up, max_new_tokens=6, seed=1)
+    return OPSD(Teaching(model, BASE, config))
 
 
 def pool(model: HFModel) -> AnchorPool:

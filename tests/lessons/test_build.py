@@ -1,5 +1,7 @@
 """From sessions to lessons: what is practised, what is held back, what is dropped and why."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,10 +35,10 @@ def test_a_lesson_has_its_own_requests_and_variations_of_them() -> None:
     assert made.context == INVOICES.messages
     recorded = [p for p in made.practice if p.kind == "recorded"]
     assert [p.expected for p in recorded] == [INVOICES.messages[2].content, INVOICES.messages[4].content]
-    assert len(made.practice) == 2 + 20
+    assert len([p for p in made.practice if p.kind == "varied"]) == 20
     assert len(made.held_back) == 8
     assert all(p.expected is not None for p in made.held_back)  # those that measure best
-    for request in (*made.practice, *made.held_back):
+    for request in (*recorded, *made.held_back):
         assert [m.role for m in request.messages] == ["system", "user"]
 
 
@@ -52,7 +54,8 @@ def test_nothing_held_back_is_practised_and_the_seed_decides() -> None:
 @given(st.integers(0, 99), st.integers(0, 40), st.integers(0, 40))
 def test_the_split_never_leaks(seed: int, variations: int, held_back: int) -> None:
     made = lesson(INVOICES, seed, variations, held_back)
-    texts = [p.messages[-1].content for p in (*made.practice, *made.held_back)]
+    alone = [p for p in made.practice if p.kind != "replayed"]
+    texts = [p.messages[-1].content for p in (*alone, *made.held_back)]
     assert len(texts) == len(set(texts))
     assert len(made.held_back) <= held_back
 
@@ -112,16 +115,76 @@ def test_too_few_variations_are_reported() -> None:
     assert any("wanted variations exist" in d.reason for d in made.drops)
 
 
-def test_a_turn_answered_through_tools_has_no_known_answer() -> None:
-    called = Message("assistant", "", (ToolCall("c", "find", "{}"),))
-    turns = (
-        Message("user", "Find INV-2041."),
-        called,
-        Message("tool", "paid", tool_call_id="c"),
-        Message("assistant", "INV-2041 is paid."),
+def flow(name: str, number: str) -> list[Message]:
+    """Find, then act."""
+    find = ToolCall("c1", "find", f'{{"name": "{name}"}}')
+    close = ToolCall("c2", "close", f'{{"customer": "{number}", "queue": "Q7"}}')
+    return [
+        Message("user", f"Please close the account of {name}."),
+        Message("assistant", "", (find,)),
+        Message("tool", f'{{"customer": "{number}", "name": "{name}"}}', tool_call_id="c1"),
+        Message("assistant", "", (close,)),
+        Message("tool", "ok", tool_call_id="c2"),
+        Message("assistant", f"Closed: {number}."),
+    ]
+
+
+FLOWS = Session("s1", (*flow("Anna Smith", "C-482"), *flow("Peter Jones", "C-771")))
+
+
+def test_every_step_of_a_tool_flow_is_a_request() -> None:
+    made = lesson(FLOWS)
+    recorded = [p for p in made.practice if p.kind == "recorded"]
+    assert [len(p.messages) for p in recorded] == [1, 3, 5, 1, 3, 5]
+    assert (
+        recorded[0].expected
+        == '<tool_call>\n{"name": "find", "arguments": {"name": "Anna Smith"}}\n</tool_call>'
     )
-    made = lesson(Session("s", turns))
-    assert all(p.expected is None for p in made.practice)
+    assert recorded[2].expected == "Closed: C-482."
+
+
+def test_a_tool_flow_varies_its_request_calls_and_results_together() -> None:
+    made = lesson(FLOWS, variations=60)
+    acts = [p for p in made.practice if p.kind == "varied" and len(p.messages) == 3 and p.expected]
+    assert len(acts) >= 5
+    for one in acts:
+        result = json.loads(one.messages[2].content)
+        asked = json.loads(one.messages[1].tool_calls[0].arguments)["name"]
+        assert asked == result["name"]
+        assert asked in one.messages[0].content
+        call = {"customer": result["customer"], "queue": "Q7"}
+        assert (
+            one.expected == f'<tool_call>\n{{"name": "close", "arguments": {json.dumps(call)}}}\n</tool_call>'
+        )
+    assert len({p.messages[2].content for p in acts}) == len(acts)
+    varied = [p for p in made.practice if p.kind == "varied"]
+    assert all(p.expected for p in varied)  # names vary freely: another customer had the same form of answer
+    last = [p for p in varied if len(p.messages) == 5]
+    assert all(json.loads(p.messages[3].tool_calls[0].arguments)["queue"] == "Q7" for p in last)
+
+
+def test_each_turn_is_replayed_where_it_stood() -> None:
+    made = lesson(FLOWS)
+    replayed = [p for p in made.practice if p.kind == "replayed"]
+    assert [p.messages for p in replayed] == [FLOWS.messages[:i] for i in (7, 9, 11)]  # the rest stood alone
+    assert [p.turns for p in replayed] == [1, 3, 5]
+    assert replayed[2].expected == "Closed: C-771."
+
+
+def test_in_hindsight_a_corrected_turn_should_have_been_what_came_of_it() -> None:
+    made = lesson(
+        session("Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20", "No, the number first.", "INV-20: Acme Ltd")
+    )
+    recorded, mended = (p for p in made.practice if p.kind in ("recorded", "replayed"))
+    assert (len(recorded.messages), recorded.expected) == (1, "INV-20: Acme Ltd")
+    assert (len(mended.messages), mended.turns, mended.expected) == (3, 3, "INV-20: Acme Ltd")
+
+
+def test_a_rejected_answer_is_no_right_one() -> None:
+    of = session("Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20", "Pay INV-31 to Bell Ltd.", "INV-31: Bell Ltd")
+    made = build_lesson(of, seed=0, variations=8, held_back=2, rejected={1})
+    known = {p.expected for p in made.practice if p.kind in ("recorded", "replayed")}
+    assert known == {None, "INV-31: Bell Ltd"}
 
 
 def test_a_session_without_requests_teaches_nothing() -> None:

@@ -216,7 +216,7 @@ def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
         "next",
         "base heard next",
     ]
-    assert "will not be learned" in server.ask("hi", said, "next", "base heard next", "/bad too long")
+    assert "learn from session" in server.ask("hi", said, "next", "base heard next", "/bad too long")
     assert server.store.session(session.id).comment == "too long"
     assert "Took back" in server.ask("hi", said, "next", "base heard next", "/undo")
     assert server.store.session(session.id).rating == "good"
@@ -254,6 +254,81 @@ def test_feedback_is_idempotent_and_can_be_taken_back(server: Server) -> None:
     assert server.http.delete("/v1/feedback/f1").json()["retracted"]
     assert server.http.get("/v1/sessions/mine").json()["rating"] is None
     assert server.http.get("/v1/sessions").json()["data"][0]["turns"] == 2
+
+
+def response_of(server: Server, text: str) -> str:
+    """The id of the answer to a text."""
+    return server.client.chat.completions.create(
+        model="live", messages=[{"role": "user", "content": text}], extra_headers={"X-Session-Id": "mine"}
+    ).id
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"signal": "accepted"},
+        {"signal": "rejected", "comment": "no, use the other account"},
+        {"signal": "rejected"},
+        {"signal": "edited", "edited": "what I wanted"},
+    ],
+)
+def test_a_signal_is_idempotent_and_can_be_taken_back(server: Server, said: dict[str, str]) -> None:
+    response = response_of(server, "hi")
+    body = {"response_id": response, **said}
+    first = server.http.post("/v1/feedback", json=body).json()
+    assert first == {
+        "id": first["id"],
+        "session_id": "mine",
+        "response_id": response,
+        "signal": said["signal"],
+        "new": True,
+    }
+    again = server.http.post("/v1/feedback", json={**body, "id": first["id"]}).json()
+    assert again == {**first, "new": False}
+    (kept,) = server.store.signals("mine")
+    assert (kept.id, kept.response_id, kept.kind) == (first["id"], response, said["signal"])
+    assert (kept.text, kept.comment, kept.position) == (said.get("edited"), said.get("comment"), 1)
+    for _ in range(2):
+        taken = server.http.delete(f"/v1/feedback/{first['id']}").json()
+        assert taken == {"id": first["id"], "session_id": "mine", "retracted": True}
+    assert server.store.signals() == []
+
+
+def test_an_id_is_one_rating_or_one_signal(server: Server) -> None:
+    response = response_of(server, "hi")
+    accepted = {"id": "f1", "response_id": response, "signal": "accepted"}
+    assert server.http.post("/v1/feedback", json=accepted).status_code == 200
+    for other in ({**accepted, "signal": "rejected"}, {"id": "f1", "session_id": "mine", "rating": "good"}):
+        clash = server.http.post("/v1/feedback", json=other)
+        assert (clash.status_code, clash.json()["error"]["param"]) == (400, "id")
+    assert server.http.get("/v1/sessions/mine").json()["rating"] is None
+    unknown = server.http.post("/v1/feedback", json={"response_id": "chatcmpl-x", "signal": "accepted"})
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"response_id": "r"}, "rating"),
+        ({"response_id": "r", "rating": "good", "signal": "accepted"}, "rating"),
+        ({"response_id": "r", "signal": "ignored"}, "signal"),
+        ({"signal": "accepted"}, "response_id"),
+        ({"session_id": "s", "signal": "accepted"}, "response_id"),
+        ({"session_id": "s", "response_id": "r", "signal": "accepted"}, "session_id"),
+        ({"rating": "good"}, "session_id"),
+        ({"session_id": "s", "response_id": "r", "rating": "good"}, "session_id"),
+        ({"response_id": "r", "signal": "edited"}, "edited"),
+        ({"response_id": "r", "signal": "edited", "edited": ""}, "edited"),
+        ({"response_id": "r", "signal": "accepted", "edited": "x"}, "edited"),
+        ({"response_id": "r", "signal": "rejected", "edited": "x"}, "edited"),
+        ({"response_id": "r", "rating": "good", "edited": "x"}, "edited"),
+        ({"response_id": "r", "signal": "accepted", "comment": "x"}, "comment"),
+        ({"response_id": "r", "signal": "edited", "edited": "x", "comment": "x"}, "comment"),
+    ],
+)
+def test_feedback_that_does_not_go_together(server: Server, body: dict[str, str], param: str) -> None:
+    answer = server.http.post("/v1/feedback", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 def test_dreams_over_http(server: Server) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, inspect
 
 from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
 from nightschool.store import Store
-from nightschool.store.engine import open_engine
+from nightschool.store.engine import migrate, open_engine
 from nightschool.store.schema import Base
-from nightschool.types import BASE, Feedback, Message, ToolCall, Version
+from nightschool.types import BASE, Feedback, Message, Signal, ToolCall, Version
 
 HI, HELLO = Message("user", "hi"), Message("assistant", "hello")
 
@@ -147,12 +148,96 @@ def test_feedback_counts_once_and_the_newest_counts(store: Store) -> None:
     assert store.session(session).rating == "bad"
     assert store.retract(session).id == "f2"  # type: ignore[union-attr]
     assert (store.session(session).rating, store.session(session).comment) == ("good", "nice")
-    assert store.retract_feedback("f1").retracted
-    assert store.retract_feedback("f1").retracted
+    assert store.retract_feedback("f1") == session
+    (taken, _) = store.feedback(session)
+    assert taken.retracted
+    assert store.retract_feedback("f1") == session
     assert store.retract(session) is None
     assert store.session(session).rating is None
     assert not store.rate(Feedback("f1", session, "good", "nice"))  # taken back for good
     assert len(store.feedback(session)) == 2
+
+
+def test_signals_count_once_and_can_be_taken_back(store: Store) -> None:
+    session = record(store, "hi", "hello")
+    edited = Signal("g1", session, "r_2_hello", "edited", text="good day")
+    rejected = Signal("g2", session, "r_2_hello", "rejected", comment="too short")
+    assert store.signal(edited)
+    assert not store.signal(edited)
+    assert store.signal(rejected)
+    for other in (
+        replace(edited, text="good night"),
+        replace(edited, kind="accepted", text=None),
+        replace(rejected, comment=None),
+    ):
+        with pytest.raises(BadRequest, match="other content"):
+            store.signal(other)
+    assert [(s.id, s.kind, s.text, s.comment) for s in store.signals()] == [
+        ("g1", "edited", "good day", None),
+        ("g2", "rejected", None, "too short"),
+    ]
+    assert store.session(session).rating is None  # a signal does not judge the session
+    assert store.retract_feedback("g1") == session
+    assert store.retract_feedback("g1") == session
+    assert [s.id for s in store.signals(session)] == ["g2"]
+    assert not store.signal(edited)  # taken back for good
+
+
+def test_ratings_and_signals_share_their_ids(store: Store) -> None:
+    session = record(store, "hi", "hello")
+    store.rate(Feedback("f", session, "good"))
+    with pytest.raises(BadRequest, match="other content"):
+        store.signal(Signal("f", session, "r_2_hello", "accepted"))
+    store.signal(Signal("g", session, "r_2_hello", "accepted"))
+    with pytest.raises(BadRequest, match="other content"):
+        store.rate(Feedback("g", session, "good"))
+    assert [f.id for f in store.feedback()] == ["f"]
+    assert [s.id for s in store.signals()] == ["g"]
+
+
+def test_a_signal_knows_where_its_response_is_now(store: Store) -> None:
+    record(store, "hi", "hello", session="mine")
+    record(store, "hi", "hello", "more", "yes", session="mine")
+    record(store, "hi", "hello", session="other")  # the same response id, as far as this test goes
+    store.signal(Signal("g1", "mine", "r_4_yes", "accepted"))
+    store.signal(Signal("g2", "mine", "r_2_hello", "accepted"))
+    store.signal(Signal("g3", "other", "r_2_hello", "accepted"))
+
+    def places() -> dict[str, int | None]:
+        return {s.id: s.position for s in store.signals()}
+
+    assert places() == {"g1": 3, "g2": 1, "g3": 1}
+    record(store, "hi", "hello", "more", "no", session="mine")
+    assert places() == {"g1": None, "g2": 1, "g3": 1}
+    assert store.signal(Signal("g4", "mine", "r_4_yes", "rejected"))  # superseded, not lost
+    assert [s.id for s in store.signals("mine")] == ["g1", "g2", "g4"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.lists(texts, min_size=1, max_size=5))
+def test_where_a_signal_points_is_its_response(
+    tmp_path_factory: pytest.TempPathFactory, conversations: list[list[str]]
+) -> None:
+    store = Store.open(tmp_path_factory.mktemp("home"))
+    answers = {}
+    for i, said in enumerate(conversations):
+        history = [Message("user" if n % 2 == 0 else "assistant", t) for n, t in enumerate(said)]
+        store.record(
+            session_id="s",
+            user=None,
+            history=history[:-1],
+            answer=history[-1],
+            response_id=f"r{i}",
+            version=BASE,
+        )
+        store.signal(Signal(f"g{i}", "s", f"r{i}", "accepted"))
+        answers[f"r{i}"] = said[-1]
+    signals, now = store.signals(), contents(store, "s")
+    assert [s.id for s in signals] == [f"g{i}" for i in range(len(conversations))]
+    assert signals[-1].position == len(now) - 1
+    placed = {s.position: answers[s.response_id] for s in signals if s.position is not None}
+    assert all(now[position].strip() == text.strip() for position, text in placed.items())
+    store.close()
 
 
 def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:
@@ -176,6 +261,7 @@ def test_unknown_names_say_what_to_do(store: Store) -> None:
         lambda: store.dream("d"),
         lambda: store.session_of_response("r"),
         lambda: store.retract_feedback("f"),
+        lambda: store.signal(Signal("g", "x", "r", "accepted")),
     ):
         with pytest.raises(NotFound, match="there is no"):
             ask()
@@ -234,6 +320,21 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store: Store, home: P
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_a_database_of_the_first_revision_is_brought_up_to_date(home: Path) -> None:
+    home.mkdir()
+    engine = create_engine(f"sqlite:///{home / 'nightschool.db'}")
+    migrate(engine, "0001")
+    assert "signals" not in inspect(engine).get_table_names()
+    old = Store(engine, home)
+    session = record(old, "hi", "hello")
+    old.close()
+    store = Store.open(home)
+    assert contents(store, session) == ["hi", "hello"]
+    assert store.signal(Signal("g", session, "r_2_hello", "accepted"))
+    assert [s.position for s in store.signals()] == [1]
+    store.close()
 
 
 def _open_and_record(home: Path, number: int) -> None:

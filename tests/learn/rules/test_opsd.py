@@ -1,10 +1,15 @@
 """Who answers, who teaches, and that both speak of the same tokens."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from nightschool.config import LearnConfig
 from nightschool.errors import DreamError
+from nightschool.learn.admission import admit
 from nightschool.learn.drills import Course, course
+from nightschool.learn.rules.common import Teaching
 from nightschool.learn.step import Distil
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, Session
@@ -69,7 +74,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
     are those of a plain forward over session, request and answer."""
     teaching = rule(tiny, share)
     (trajectories,) = teaching.trajectories([tiny_course.drills[:3]], BASE, 0)
-    (signal,) = teaching.teach(tiny_course, [trajectories])
+    ((_, signal),) = teaching.teach(tiny_course, [trajectories])
     assert isinstance(signal, Distil)
     tokens = [token for t in trajectories for token in t.answer]
     found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(tokens)), tokens]
@@ -82,17 +87,20 @@ def test_teacher_and_student_are_aligned_token_by_token(
 def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Course) -> None:
     teaching = rule(tiny, 1.0)
     (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, 0)
-    (first,) = teaching.teach(tiny_course, [trajectories])
-    tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # a second pass would fail
-    (again,) = teaching.teach(tiny_course, [trajectories])
-    assert torch.equal(again.teacher_ND, first.teacher_ND)
+    ((_, asked),) = teaching.teach(tiny_course, [trajectories])
+    ((course, seats),) = admit(Teaching(tiny, BASE, LearnConfig(informed_share=1.0)), [tiny_course])
+    known = {seat.drill.id: seat.drill for seat in seats}
+    tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
+    admitted = [replace(t, drill=known[t.drill.id]) for t in trajectories]
+    ((_, remembered),) = teaching.teach(course, [admitted])
+    torch.testing.assert_close(remembered.teacher_ND, asked.teacher_ND, atol=1e-5, rtol=1e-5)
 
 
 def test_several_steps_are_taught_together(tiny: HFModel, tiny_course: Course) -> None:
     tries = rule(tiny, 0.5).trajectories([tiny_course.drills[:3], tiny_course.drills[3:5]], BASE, 0)
     together = rule(tiny, 0.5).teach(tiny_course, tries)
-    for step, signal in zip(tries, together, strict=True):
-        (alone,) = rule(tiny, 0.5).teach(tiny_course, [step])
+    for step, (_, signal) in zip(tries, together, strict=True):
+        ((_, alone),) = rule(tiny, 0.5).teach(tiny_course, [step])
         torch.testing.assert_close(signal.teacher_ND, alone.teacher_ND, atol=1e-5, rtol=1e-5)
 
 

@@ -1,0 +1,1 @@
+"""Made-up office work that learning rules are compared on."""

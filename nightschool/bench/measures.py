@@ -1,0 +1,91 @@
+"""What the benchmarks measure of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from nightschool.checks import Case, passes
+from nightschool.gate.probes import answers
+from nightschool.models.base import LanguageModel
+from nightschool.models.cache import PrefixCache
+from nightschool.models.hf import HFModel
+from nightschool.models.lora import Adapter
+from nightschool.types import Message, Tools
+
+LONGEST = 96  # tokens of an answer
+UNCHANGED = 1e-5  # of a weight: less is no change
+
+# Small things that any instruction-tuned model should go on doing; what the answer must match.
+INSTRUCTIONS = (
+    ("What is the capital of France? Answer with one word.", r"(?i)^\W*paris\W*$"),
+    ("Answer with yes or no only: is ice cold?", r"(?i)^\W*yes\W*$"),
+    ("Repeat this word and nothing else: banana", r"(?i)^\W*banana\W*$"),
+    ("Which is larger, 3 or 8? Answer with the number only.", r"^\W*8\W*$"),
+    ("Name three colours, separated by commas.", r"^[^,]+,[^,]+,[^,]+$"),
+    ("Write the word HELLO in capital letters.", r"HELLO"),
+    ("What colour is the sky on a clear day?", r"(?i)blue"),
+    ("How many days does a week have?", r"(?i)\b(7|seven)\b"),
+    ("Translate to French: Good morning.", r"(?i)bonjour"),
+    ("What is 2 + 2?", r"\b(4|four)\b"),
+    ("Write a sentence about a cat.", r"(?i)\bcat\b"),
+    ("List two fruits, one per line.", r"^[^\n]+\n+[^\n]+"),
+    ("Who wrote Romeo and Juliet?", r"(?i)shakespeare"),
+    ("What is the opposite of hot?", r"(?i)cold"),
+    ("Say thank you in Spanish.", r"(?i)gracias"),
+    ("Which planet do we live on?", r"(?i)earth"),
+)
+
+
+def accuracy(
+    model: LanguageModel,
+    cases: Sequence[Case],
+    version: str,
+    tools: Tools = (),
+    before: Sequence[Message] = (),
+    prefix: PrefixCache | None = None,
+) -> float:
+    """Share of cases answered right, greedily; `before`: turns that stand before every case."""
+    prompts = [model.encode([*before, *case.messages], tools) for case in cases]
+    said = answers(model, prompts, version, LONGEST, prefix)
+    return sum(passes(c.check, text) for c, text in zip(cases, said, strict=True)) / max(1, len(cases))
+
+
+def instructions(model: LanguageModel, version: str, before: Sequence[Message] = ()) -> float:
+    """Share of `INSTRUCTIONS` that are followed."""
+    prompts = [model.encode([*before, Message("user", text)]) for text, _ in INSTRUCTIONS]
+    said = answers(model, prompts, version, 32)
+    return sum(bool(re.search(r, t)) for (_, r), t in zip(INSTRUCTIONS, said, strict=True)) / len(said)
+
+
+@torch.no_grad()
+def sparsity(model: HFModel, adapter: Adapter) -> float:
+    """Share of the weights of the layers that an adapter may change, which it leaves as they are (by at most
+    1e-5) when it is merged in bfloat16."""
+    same = total = 0
+    for name, group in adapter.groups.items():
+        a, b = adapter.masters[name]
+        parts = zip(group.parts, a.split(adapter.rank), b.split(group.outputs), strict=True)
+        for (part, _), a_i, b_i in parts:
+            weight = model.weight(part).to(torch.bfloat16)
+            merged = (weight.float() + b_i @ a_i).to(torch.bfloat16)
+            same += int(((merged.float() - weight.float()).abs() <= UNCHANGED).sum())
+            total += weight.numel()
+    return same / total
+
+
+def forget_peak() -> None:
+    """Begin to measure the peak of this process's memory anew (Linux)."""
+    resets = Path("/proc/self/clear_refs")
+    if resets.exists():
+        resets.write_text("5")
+
+
+def peak() -> int | None:
+    """Bytes of memory at the peak since then; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 if found else None

@@ -1,0 +1,110 @@
+"""One lesson ready to be learned: the session's key-value caches, what is practised, and the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nightschool.config import LearnConfig
+from nightschool.learn.admission import Seat, admit, report
+from nightschool.learn.drills import Course, course, stretches
+from nightschool.learn.rules.common import Teaching
+from nightschool.lessons.asked import ask
+from nightschool.models.hf import HFModel
+from nightschool.types import Drop, Lesson, PracticeRequest, Probe
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """One lesson, encoded. `parts`: the lesson with each stretch of its session that fits into the context
+    (one, as a rule), `courses` what is practised with them; the probes that steer the training and those of
+    the gate; and what became of every practice request. `ceiling`: the share of probes with a known answer
+    that the teacher, session in context, gets right."""
+
+    lesson: Lesson
+    parts: tuple[Lesson, ...]
+    courses: tuple[Course, ...]
+    steer: tuple[Probe, ...]
+    gate: tuple[Probe, ...]
+    ceiling: float | None
+    seats: tuple[Seat, ...]
+    drops: tuple[Drop, ...]
+
+    def report(self) -> dict[str, Any]:
+        """What was practised, what was not and why."""
+        return {
+            **report(self.seats),
+            "held_back": len(self.steer) + len(self.gate),
+            "ceiling": self.ceiling,
+            "stretches": [len(part.context) for part in self.parts],
+            "drops": [[drop.what, drop.reason] for drop in self.drops],
+        }
+
+
+def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) -> Classroom:
+    """Compute the session's cache once, let the teacher (`version`, session in context) answer what nobody
+    knows the answer to, and admit to practice what it is better at than the student.
+
+    Where no right answer is known, the teacher's own is taken for right: practice and probes of both kinds
+    are the same to all that follows. Raises DreamError.
+    """
+    requests, drops = _short_enough(model, [*lesson.practice, *lesson.held_back], config.replay_tokens)
+    parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
+    if lesson.facts:
+        share = -(-config.asked // len(parts))
+        requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
+    taught = [course(model, part, requests, version) for part in parts] if requests else []
+    held = {r.id: i for i, r in enumerate(lesson.held_back)}
+    # A check that is held back needs no teacher to be measured by.
+    checks = [d for d in (taught[0].drills if taught else ()) if d.checked and d.id in held]
+    sure = {d.id for d in checks}
+    looked_at = [replace(c, drills=tuple(d for d in c.drills if d.id not in sure)) for c in taught]
+    admitted = admit(Teaching(model, version, config), looked_at) if taught else []
+    texts = {r.id: r.messages[-1].content for r in requests if r.turns == 1}
+    answered = [(s.drill, s.answer) for _, seats in admitted for s in seats if s.drill.id in held]
+    probes = [
+        Probe(d.id, d.student, answer, texts.get(d.id, ""))
+        for d, answer in [*((d, d.answer or ()) for d in checks), *answered]
+    ]
+    probes.sort(key=lambda probe: held[probe.id])
+    practised = [
+        replace(one, drills=tuple(s.drill for s in seats if not s.refused and s.drill.id not in held))
+        for one, seats in admitted
+    ]
+    return Classroom(
+        lesson,
+        tuple(parts),
+        tuple(one for one in practised if one.drills),
+        steer=tuple(probes[0::2]),
+        gate=tuple(probes[1::2]),
+        ceiling=_ceiling(model, version, taught, sure),
+        seats=tuple(s for _, seats in admitted for s in seats if s.drill.id not in held),
+        drops=(*lesson.drops, *drops, *too_long),
+    )
+
+
+def _ceiling(model: HFModel, version: str, taught: Sequence[Course], checks: Collection[str]) -> float | None:
+    """Share of the checks that the teacher gets right with one of the stretches in its context."""
+    if not checks:
+        return None
+    right = [
+        model.agrees([(d.teacher, d.answer or ()) for d in c.drills if d.id in checks], version, c.prefix)
+        for c in taught
+    ]
+    return sum(any(one) for one in zip(*right, strict=True)) / len(checks)
+
+
+def _short_enough(
+    model: HFModel, requests: Sequence[PracticeRequest], longest: int
+) -> tuple[list[PracticeRequest], list[Drop]]:
+    """Without the replays that stand behind too much: to read it at every step would cost too much."""
+    fine, drops = [], []
+    for request in requests:
+        size = len(model.encode(request.messages, request.tools)) if request.kind == "replayed" else 0
+        if size <= longest:
+            fine.append(request)
+        else:
+            reason = f"replayed behind {size} tokens, more than learn.replay_tokens"
+            drops.append(Drop(request.messages[-1].content, reason))
+    return fine, drops

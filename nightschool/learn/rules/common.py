@@ -1,0 +1,116 @@
+"""What a learning rule is, and what several of them do alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nightschool.config import LearnConfig
+from nightschool.learn import losses
+from nightschool.learn.drills import Course, Drill
+from nightschool.learn.step import Batch, Distil
+from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.hf import HFModel, Pair
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """An answer to learn on. `given` ones are the right answer instead of the student's try; of a try,
+    `logprobs` are what the student that sampled it thought of its tokens."""
+
+    drill: Drill
+    answer: tuple[int, ...]
+    given: bool
+    logprobs: tuple[float, ...] = ()
+
+    @property
+    def pair(self) -> Pair:
+        return self.drill.student, self.answer
+
+
+class Rule(Protocol):
+    """What a learning rule is to the training loop."""
+
+    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+        """Those it can practise at this step."""
+        ...
+
+    def trajectories(
+        self, drills: Sequence[Sequence[Drill]], student: str, step: int
+    ) -> list[list[Trajectory]]:
+        """The answers to the drills of `step` and of the steps after it."""
+        ...
+
+    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+        """For each step, what the student is to learn, and on which answers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Who teaches and how. The teacher is `teacher_version`, frozen for the whole dream."""
+
+    model: HFModel
+    teacher_version: str
+    config: LearnConfig
+
+    def tries(
+        self, drills: Sequence[Sequence[Drill]], student: str, step: int, each: int = 1
+    ) -> list[list[Trajectory]]:
+        """The student's own answers, `each` of them to every drill; those of all steps are sampled
+        together, where a token is cheapest."""
+        seed = (self.config.seed * 1_000_003 + step) * 1_009
+        asked = [drill for some in drills for drill in some for _ in range(each)]
+        requests = [
+            GenerateRequest(
+                d.student, Sampling(self._limit(d), self.config.temperature, seed=seed + i), student
+            )
+            for i, d in enumerate(asked)
+        ]
+        said = iter(generate(self.model, requests, at_once=len(requests) or 1))
+        return [
+            [
+                Trajectory(d, tuple(answer.tokens), False, tuple(answer.logprobs))
+                for d in some
+                for _ in range(each)
+                for answer in [next(said)]
+            ]
+            for some in drills
+        ]
+
+    def _limit(self, drill: Drill) -> int:
+        """Longest try: what goes on far beyond the right answer went wrong long ago, and teaches no more."""
+        longest = self.config.max_new_tokens
+        return min(longest, len(drill.answer) * 3 // 2 + 8) if drill.answer else longest
+
+    def prompt(self, drill: Drill) -> tuple[int, ...]:
+        """The teacher's, behind the course's prefix: with the right answer in it where that is to be used."""
+        knowing = drill.informed if self.config.informed_share > 0 else None
+        return knowing or drill.teacher
+
+    @torch.no_grad()
+    def thoughts(self, course: Course, pairs: Sequence[Pair]) -> list[Tensor]:
+        """The teacher's final hidden states [answer, width] that predict the answers' tokens."""
+        if not pairs:
+            return []
+        return self.model.answers_hidden(pairs, self.model.adapter(self.teacher_version), course.prefix)
+
+    def answers(
+        self, course: Course, prompts: Sequence[tuple[int, ...]], temperature: float, seed: int = 0
+    ) -> list[tuple[int, ...]]:
+        """The teacher's own answers, session in context."""
+        longest = self.config.max_new_tokens
+        requests = [
+            GenerateRequest(p, Sampling(longest, temperature, seed=seed + i), self.teacher_version)
+            for i, p in enumerate(prompts)
+        ]
+        return [tuple(a.tokens) for a in generate(self.model, requests, prefix=course.prefix)]
+
+    def distil(self, thoughts: Sequence[Tensor]) -> Distil:
+        """Be like the teacher on all these answers."""
+        divergence = losses.divergence(self.config.divergence, self.config.top_k)
+        return Distil(torch.cat(list(thoughts)), divergence)

@@ -1,0 +1,60 @@
+"""On-policy self-distillation: the model with the session in its context teaches itself without it.
+
+For trajectories y that the student itself sampled:
+    loss = mean over tokens of D( teacher(. | session, request, y<t) || student(. | request, y<t) )
+(arXiv 2306.13649 for on-policy distillation; the teacher here is the same model, better informed.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from nightschool.learn.drills import Course, Drill
+from nightschool.learn.rules.common import Teaching, Trajectory
+from nightschool.learn.step import Batch
+
+
+class OPSD:
+    """The rule."""
+
+    def __init__(self, teaching: Teaching) -> None:
+        self._teaching = teaching
+
+    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+        return drills
+
+    def trajectories(
+        self, drills: Sequence[Sequence[Drill]], student: str, step: int
+    ) -> list[list[Trajectory]]:
+        """The right answer for the informed share of the drills that have one (for all of them while warming
+        up), a try of the student for the others."""
+        given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(drills)]
+        open_ = [[d for d in some if d.id not in known] for some, known in zip(drills, given, strict=True)]
+        tried = self._teaching.tries(open_, student, step)
+        return [
+            [Trajectory(d, d.answer, True) for d in some if d.id in known and d.answer] + own
+            for some, known, own in zip(drills, given, tried, strict=True)
+        ]
+
+    def _given(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+        config = self._teaching.config
+        share = config.informed_share
+        if share and step < config.warm_up:
+            share = 1.0
+        knowing = [d for d in drills if d.answer]
+        return knowing[: round(share * len(knowing))]
+
+    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+        new = [t for step in tries for t in step if not t.given or t.drill.thought_AD is None]
+        pairs = [(self._teaching.prompt(t.drill), t.answer) for t in new]
+        scored = dict(zip(map(id, new), self._teaching.thoughts(course, pairs), strict=True))
+
+        def thought(t: Trajectory) -> Tensor:
+            # The teacher is frozen: what it thinks of a right answer was asked when that was admitted.
+            known = scored.get(id(t), t.drill.thought_AD)
+            assert known is not None
+            return known
+
+        return [([t.pair for t in step], self._teaching.distil([thought(t) for t in step])) for step in tries]

@@ -1,0 +1,116 @@
+"""Trajectory-refined distillation: what the student did wrong is mended first, then learned.
+
+After a try's first mistake a teacher only grades a doomed beginning. So the teacher refines the try:
+
+    rewrite     the teacher, shown the request and the try, writes the whole answer anew (arXiv 2606.08432)
+    from_error  what the student said before its first mistake stays (it is on-policy); from the first token
+                that the teacher strongly rejects, the teacher goes on
+
+    loss = mean over the refined answer's tokens of KL( teacher(. | what it saw) || student(. | request) ),
+    forward and over the full vocabulary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nightschool.learn.drills import Course
+from nightschool.learn.losses import forward_kl
+from nightschool.learn.rules.common import Teaching, Trajectory
+from nightschool.learn.rules.opsd import OPSD
+from nightschool.learn.step import Batch, Distil
+from nightschool.models.hf import HFModel
+from nightschool.types import Message
+
+REJECTED = 0.1  # of the likeliest token's probability: a token below that is a mistake
+_REWRITE = "Write that answer again, the way it should be. Answer with nothing else."
+
+
+class _Refining(OPSD):
+    """Samples as on-policy self-distillation does, and learns on refined answers."""
+
+    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+        asked = [self._refine(course, step) for step in tries]
+        pairs = [pair for step in asked for pair in step]
+        thoughts = iter(self._teaching.thoughts(course, pairs))
+        return [
+            (
+                [(t.drill.student, answer) for t, (_, answer) in zip(step, refined, strict=True)],
+                Distil(torch.cat([next(thoughts) for _ in refined]), forward_kl),
+            )
+            for step, refined in zip(tries, asked, strict=True)
+        ]
+
+    def _refine(
+        self, course: Course, step: Sequence[Trajectory]
+    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The teacher's prompt for each refined answer, and that answer."""
+        raise NotImplementedError
+
+
+class Rewrite(_Refining):
+    """The teacher writes the whole answer anew."""
+
+    def __init__(self, teaching: Teaching) -> None:
+        super().__init__(teaching)
+        self._then = _next_turn(teaching.model, _REWRITE)
+
+    def _refine(
+        self, course: Course, step: Sequence[Trajectory]
+    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        prompts = [
+            self._teaching.prompt(t.drill)
+            if t.given
+            else (*self._teaching.prompt(t.drill), *_ended(t.answer, self._teaching.model), *self._then)
+            for t in step
+        ]
+        written = iter(
+            self._teaching.answers(
+                course, [p for p, t in zip(prompts, step, strict=True) if not t.given], 0.0
+            )
+        )
+        return [(p, t.answer if t.given else next(written)) for p, t in zip(prompts, step, strict=True)]
+
+
+class FromError(_Refining):
+    """The teacher goes on from the student's first mistake."""
+
+    def _refine(
+        self, course: Course, step: Sequence[Trajectory]
+    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        prompts = [self._teaching.prompt(t.drill) for t in step]
+        thoughts = self._teaching.thoughts(
+            course, [(p, t.answer) for p, t in zip(prompts, step, strict=True)]
+        )
+        sound = [
+            len(t.answer) if t.given else first_mistake(self._teaching.model.logits(thought), t.answer)
+            for thought, t in zip(thoughts, step, strict=True)
+        ]
+        cut = [i for i, (n, t) in enumerate(zip(sound, step, strict=True)) if n < len(t.answer)]
+        onward = self._teaching.answers(
+            course, [(*prompts[i], *step[i].answer[: sound[i]]) for i in cut], 0.0
+        )
+        mended = dict(zip(cut, onward, strict=True))
+        return [(prompts[i], (*t.answer[: sound[i]], *mended.get(i, ()))) for i, t in enumerate(step)]
+
+
+def first_mistake(teacher_AV: Tensor, answer: Sequence[int]) -> int:
+    """How many of an answer's tokens come before the first one that the teacher strongly rejects."""
+    p_AV = teacher_AV.float().softmax(-1)
+    said_A = p_AV.gather(1, torch.tensor(list(answer), device=p_AV.device)[:, None])[:, 0]
+    wrong = (said_A < REJECTED * p_AV.amax(-1)).nonzero()
+    return int(wrong[0]) if len(wrong) else len(answer)
+
+
+def _ended(answer: tuple[int, ...], model: HFModel) -> tuple[int, ...]:
+    return answer if answer and answer[-1] in model.eos else (*answer, model.eos[0])
+
+
+def _next_turn(model: HFModel, text: str) -> tuple[int, ...]:
+    """The tokens from the end of an answer to the beginning of the next, `text` being said between them."""
+    said = [Message("user", "x"), Message("assistant", "y")]
+    ends = [i for i, t in enumerate(model.encode(said, generate=False)) if t in model.eos]
+    return tuple(model.encode([*said, Message("user", text)])[ends[-1] + 1 :])

@@ -1,0 +1,63 @@
+"""`nightschool lessons`: what a session would be practised by, looked at with the live version."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nightschool.config import Config
+from nightschool.store import Store
+
+
+def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
+    """Every practice request with its in-context gap, or why it is not practised. Raises NotFound."""
+    with closing(Store.open(home)) as store:
+        store.session(session_id)  # before the model is loaded
+        from nightschool import night
+        from nightschool.learn.classroom import encode
+        from nightschool.models import hf
+
+        model, live = hf.load(config.model), store.live()
+        night.load_live(model, store, live)
+        (lesson,) = night.prepare(store, [session_id], config.learn)
+        room = encode(model, lesson, live, config.learn)
+    return {
+        "session": session_id,
+        "version": live,
+        **room.report(),
+        "practice": [
+            {
+                "id": seat.drill.id,
+                "kind": seat.drill.kind,
+                "request": model.decode(seat.drill.student),
+                "answer": model.decode(seat.answer),
+                "known": seat.drill.checked,
+                "gap": round(seat.gap, 3),
+                "dropped": seat.refused,
+            }
+            for seat in room.seats
+        ],
+    }
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """As a table, what is practised first."""
+    table = Table("kind", "gap", "asked (its end)", "right answer", "", box=None)
+    for seat in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
+        asked = seat["request"].removesuffix("assistant\n").strip()[-60:].replace("\n", " ")
+        answer = seat["answer"].strip()[:50].replace("\n", " ") + (
+            "" if seat["known"] else " (the teacher's)"
+        )
+        table.add_row(seat["kind"], f"{seat['gap']:.2f}", asked, answer, seat["dropped"] or "")
+    console.print(table)
+    for what, reason in found["drops"]:
+        console.print(f"dropped: {what[:60]!r}: {reason}", markup=False, highlight=False)
+    parts = found["stretches"]
+    if len(parts) > 1:
+        console.print(f"The session is longer than the model's context: {len(parts)} stretches teach.")
+    practised = ", ".join(f"{n} {kind}" for kind, n in found["practised"].items()) or "nothing"
+    console.print(f"Practised: {practised}. Held back: {found['held_back']}.", highlight=False)

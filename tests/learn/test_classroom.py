@@ -1,0 +1,122 @@
+"""What is admitted to practice, what a long session is split into, and which tokens are ever learned."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from nightschool.config import LearnConfig
+from nightschool.learn.admission import GAP, admit, report
+from nightschool.learn.classroom import encode
+from nightschool.learn.drills import Course, course, stretches
+from nightschool.learn.rules import RULES
+from nightschool.learn.rules.common import Teaching
+from nightschool.lessons.build import build_lesson
+from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.hf import HFModel
+from nightschool.types import BASE, Lesson, Message, PracticeRequest, Session
+from tests.conftest import tiny_net, tiny_tokenizer
+from tests.learn.conftest import QUICK
+from tests.lessons.test_build import FLOWS
+
+CONFIG = LearnConfig(max_new_tokens=4, asked=0, variations=8, held_back=4)
+
+
+def request(text: str, expected: str | None) -> PracticeRequest:
+    return PracticeRequest("s/x", "s", (Message("user", text),), "recorded", 1, expected)
+
+
+def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Course) -> None:
+    teaching = Teaching(tiny, BASE, CONFIG)
+    ((_, seats),) = admit(teaching, [tiny_course])
+    assert [s.drill.id for s in seats] == [d.id for d in tiny_course.drills]
+    for seat in seats:
+        prompt = [*tiny_course.prefix.tokens, *(seat.drill.informed or seat.drill.teacher)]
+        (teacher,) = tiny.score([(prompt, seat.answer)])
+        (student,) = tiny.score([(seat.drill.student, seat.answer)])
+        gap = (sum(teacher) - sum(student)) / len(seat.answer)
+        assert seat.gap == pytest.approx(gap, abs=1e-4)
+        (does_it,) = tiny.agrees([(seat.drill.student, seat.answer)])
+        assert (seat.refused is not None) == (does_it or gap < GAP)
+    counts = report(seats)
+    assert sum([*counts["practised"].values(), *counts["dropped"].values()]) == len(seats)
+
+
+def test_what_the_model_does_already_is_not_practised(tiny: HFModel) -> None:
+    lesson = Lesson("s", (Message("user", "hello"), Message("assistant", "there")), (), ())
+    made = course(tiny, lesson, [request("hello", None)], BASE)
+    (own,) = generate(tiny, [GenerateRequest(made.drills[0].student, Sampling(3))])
+    known = replace(made, drills=(replace(made.drills[0], answer=tuple(own.tokens), checked=True),))
+    ((_, (seat,)),) = admit(Teaching(tiny, BASE, CONFIG), [known])
+    assert seat.refused == "the model does that already"
+
+
+def long_session(turns: int) -> Lesson:
+    messages = tuple(
+        m
+        for i in range(turns)
+        for m in (Message("user", f"Pay INV-{1000 + i} to Acme Ltd"), Message("assistant", f"INV-{1000 + i}"))
+    )
+    session = Session("s", (Message("system", "Be brief."), *messages))
+    return build_lesson(session, seed=0, variations=8, held_back=4)
+
+
+def test_a_long_session_is_split_into_overlapping_stretches(tiny: HFModel) -> None:
+    lesson = long_session(12)
+    requests = [r for r in lesson.practice if r.kind == "varied"]
+    parts, dropped = stretches(tiny, lesson, requests, answer=4)
+    assert len(parts) > 1
+    assert not dropped
+    for part in parts:
+        assert part.context[0] == lesson.context[0]  # the system turn
+        course(tiny, part, requests, BASE)  # fits
+    for one, other in itertools.pairwise(parts):
+        assert one.context[-2:] == other.context[1:3]  # the last request again
+    covered = {m for part in parts for m in part.context}
+    assert covered == set(lesson.context)
+
+
+def test_a_short_session_is_one_stretch_and_a_turn_that_fits_nowhere_is_reported(tiny: HFModel) -> None:
+    lesson = long_session(2)
+    assert stretches(tiny, lesson, lesson.practice, 4) == ([lesson], [])
+    giant = (Message("user", "x" * 600), Message("assistant", "y"))
+    longer = Lesson("s", (*lesson.context, *giant), lesson.practice, lesson.held_back)
+    parts, dropped = stretches(tiny, longer, lesson.practice, 4)
+    assert [len(part.context) for part in parts] == [len(lesson.context)]
+    assert dropped[0].what == "x" * 600
+
+
+def test_each_practice_request_goes_to_the_stretch_that_teaches_it_best(tiny: HFModel) -> None:
+    lesson = long_session(12)
+    room = encode(tiny, lesson, BASE, CONFIG.model_copy(update={"replay_tokens": 100}))
+    assert len(room.parts) > 1
+    assert room.report()["stretches"] == [len(part.context) for part in room.parts]
+    practised = [d.id for c in room.courses for d in c.drills]
+    assert len(practised) == len(set(practised))
+    assert any("more than learn.replay_tokens" in drop.reason for drop in room.drops)
+
+
+def test_nothing_but_what_the_model_says_is_ever_learned() -> None:
+    """Token by token on a tool-calling session: rules get loss on answers only, and those are the model's own
+    turns; what users and tools said, and the template's marks, are never among them."""
+    net = tiny_net()
+    net.config.max_position_embeddings = 4096
+    tiny = HFModel(net, tiny_tokenizer(), "tiny")
+    lesson = build_lesson(FLOWS, seed=0, variations=0, held_back=0)
+    made = course(tiny, lesson, [r for r in lesson.practice if r.kind == "recorded"], BASE)
+    whole = tiny.encode(FLOWS.messages, generate=False)
+    rule = RULES["sft"](Teaching(tiny, BASE, QUICK))
+    (step,) = rule.trajectories([rule.eligible(made.drills, 0)], BASE, 0)
+    ((pairs, _),) = rule.teach(made, [step])
+    texts = [tiny.tokenizer.decode(list(answer)) for _, answer in pairs]
+    own = [m for m in FLOWS.messages if m.role == "assistant"]
+    assert len(texts) == len(own)
+    for message, text in zip(own, texts, strict=True):
+        written = message.content or f'"name": "{message.tool_calls[0].name}"'
+        assert written in text
+        assert text.endswith("<|im_end|>")
+        assert text.count("<|im_end|>") == 1
+        assert not any(mark in text for mark in ("<|im_start|>", "user\n", "<tool_response>", "Please close"))
+    rendered = tiny.tokenizer.decode(whole)
+    assert all(f"<|im_start|>assistant\n{text}" in rendered for text in texts)
+    assert all(tiny.tokenizer.decode(list(p)).endswith("<|im_start|>assistant\n") for p, _ in pairs)

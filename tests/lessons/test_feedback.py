@@ -1,0 +1,75 @@
+"""Edits, rejections, comments: what they make of a session."""
+
+from nightschool.lessons.build import build_lesson
+from nightschool.lessons.feedback import guards, heed, together
+from nightschool.types import Message, Session, Signal
+
+TURNS = (
+    Message("user", "Pay INV-20 to Acme Ltd."),
+    Message("assistant", "Acme Ltd: INV-20"),
+    Message("user", "Pay INV-31 to Bell Ltd."),
+    Message("assistant", "INV-31: Bell Ltd"),
+)
+
+
+def session(rating: str | None = "good", comment: str | None = None) -> Session:
+    return Session("s", TURNS, rating=rating, comment=comment)  # type: ignore[arg-type]
+
+
+def signal(position: int | None, kind: str, text: str | None = None, comment: str | None = None) -> Signal:
+    return Signal("f", "s", "r", kind, text, comment, position=position)  # type: ignore[arg-type]
+
+
+def known(found: object) -> set[str | None]:
+    lesson = build_lesson(found.session, seed=0, variations=8, held_back=2, rejected=found.rejected)  # type: ignore[attr-defined]
+    return {p.expected for p in lesson.practice if p.kind in ("recorded", "replayed")}
+
+
+def test_nothing_said_changes_nothing() -> None:
+    assert heed(session()).session == session()
+    assert heed(session(), [signal(1, "accepted")]).rejected == frozenset()
+    assert heed(session(), [signal(None, "rejected")]).rejected == frozenset()  # that turn is gone
+
+
+def test_an_edited_answer_is_what_the_user_made_of_it() -> None:
+    found = heed(session(), [signal(1, "edited", "INV-20: Acme Ltd")])
+    assert found.session.messages[1].content == "INV-20: Acme Ltd"
+    assert known(found) == {"INV-20: Acme Ltd", "INV-31: Bell Ltd"}
+
+
+def test_a_rejected_answer_is_not_right_and_its_reason_follows_it() -> None:
+    found = heed(session(), [signal(1, "rejected", comment="the number first")])
+    assert found.session.messages[2] == Message("user", "That was not right: the number first")
+    assert found.rejected == {1, 3}
+    assert found.session.messages[4:] == TURNS[2:]
+    assert known(found) == {None, "INV-31: Bell Ltd"}
+
+
+def test_a_bad_session_teaches_through_its_comment() -> None:
+    found = heed(session("bad", "Amounts are missing."))
+    assert found.session.messages[:4] == TURNS
+    assert found.session.messages[4].content == "That was not right: Amounts are missing."
+    assert known(found) == {None}
+    lesson = build_lesson(found.session, seed=0, variations=8, held_back=2, rejected=found.rejected)
+    asked = {p.messages[-1].content for p in lesson.practice if p.kind == "recorded"}
+    assert asked == {TURNS[0].content, TURNS[2].content}  # the comment is no request
+
+
+def test_single_answers_that_were_accepted_make_one_lesson() -> None:
+    one = Session("a", TURNS[:2])
+    other = Session("b", TURNS[2:])
+    found = together([heed(one, [signal(1, "edited", "INV-20: Acme Ltd")]), heed(other)], "both")
+    assert [m.content for m in found.session.messages] == [
+        TURNS[0].content,
+        "INV-20: Acme Ltd",
+        TURNS[2].content,
+        TURNS[3].content,
+    ]
+    assert known(found) == {"INV-20: Acme Ltd", "INV-31: Bell Ltd"}
+
+
+def test_a_bad_session_without_a_word_and_rejected_answers_guard() -> None:
+    assert guards(session("bad")) == [(TURNS[:1], "Acme Ltd: INV-20"), (TURNS[:3], "INV-31: Bell Ltd")]
+    assert guards(session("bad", "Amounts are missing.")) == []
+    assert guards(session(), [signal(3, "rejected")]) == [(TURNS[:3], "INV-31: Bell Ltd")]
+    assert guards(session()) == []

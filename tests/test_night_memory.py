@@ -1,0 +1,132 @@
+"""What a night takes for a lesson, and what it remembers of earlier ones."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from nightschool import night
+from nightschool.config import Config, LearnConfig
+from nightschool.errors import NothingToLearn
+from nightschool.learn.classroom import Classroom
+from nightschool.lessons.feedback import heed
+from nightschool.models.hf import HFModel
+from nightschool.models.scripted import EOS, ScriptedModel
+from nightschool.store import Store
+from nightschool.types import BASE, Feedback, Message, Probe, Session, Signal, Version
+from nightschool.versions import files
+
+LEARN = LearnConfig(variations=4, held_back=2)
+
+
+def answer(store: Store, name: str, request: str, text: str) -> str:
+    """One recorded request and its answer; the response's id."""
+    store.record(
+        session_id=name,
+        user=None,
+        history=[Message("user", request)],
+        answer=Message("assistant", text),
+        response_id=f"r_{name}",
+        version=BASE,
+    )
+    return f"r_{name}"
+
+
+def test_answers_that_were_accepted_or_edited_are_lessons_too(store: Store) -> None:
+    accepted = answer(store, "a", "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20")
+    edited = answer(store, "b", "Pay INV-31 to Bell Ltd.", "INV-31")
+    rejected = answer(store, "c", "Pay INV-42 to Cole Ltd.", "INV-42")
+    assert night.pending(store, BASE) == ()
+    store.signal(Signal("f1", "a", accepted, "accepted"))
+    store.signal(Signal("f2", "b", edited, "edited", text="Bell Ltd: INV-31"))
+    store.signal(Signal("f3", "c", rejected, "rejected"))
+    assert set(night.pending(store, BASE)) == {"a", "b"}
+    (lesson,) = night.prepare(store, ["a", "b"], LEARN)
+    known = {p.expected for p in lesson.practice if p.kind == "recorded"}
+    assert known == {"Acme Ltd: INV-20", "Bell Ltd: INV-31"}
+
+
+def test_a_bad_session_teaches_only_with_a_reason(store: Store) -> None:
+    answer(store, "a", "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20")
+    store.rate(Feedback("f1", "a", "bad"))
+    assert night.pending(store, BASE) == ()
+    with store.dreaming(), pytest.raises(NothingToLearn):
+        night.resume_or_start(store, Config(), ())
+    store.rate(Feedback("f2", "a", "bad", "the number comes first"))
+    assert night.pending(store, BASE) == ("a",)
+    (lesson,) = night.prepare(store, ["a"], LEARN)
+    assert lesson.context[-2].content == "That was not right: the number comes first"
+    assert {p.expected for p in lesson.practice} == {None}
+
+
+def test_what_nobody_wants_guards_the_next_night(store: Store) -> None:
+    model = cast(HFModel, _Speaking(lambda prompt, version: "x"))
+    answer(store, "a", "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20")
+    assert night.guards(model, store) == {}
+    store.rate(Feedback("f1", "a", "bad"))
+    (probe,) = night.guards(model, store)["a"]
+    assert model.decode(probe.prompt).startswith("user: Pay INV-20")
+    assert model.decode(probe.answer) == "Acme Ltd: INV-20"
+
+
+class _Speaking(ScriptedModel):
+    """Answers in tokens as a real model does."""
+
+    def encode_answer(self, text: str) -> list[int]:
+        return [*map(ord, text), EOS]
+
+
+WAS, NOW = "Staging runs on heron-42.", "Staging runs on kestrel-7."
+
+
+def version(store: Store, home: Path, name: str, parent: str, entry: dict[str, Any]) -> None:
+    path = files.write(home, name, lambda d: files.write_json(d / files.LESSONS, [entry]), {})
+    store.add_version(Version(name, parent, str(path), (entry["session"],)))
+    store.set_live(name)
+
+
+def probe(id: str, text: str, said: str) -> dict[str, Any]:
+    return Probe(id, tuple(map(ord, text)), (*map(ord, said), EOS), text).to_json()
+
+
+def classroom(*turns: str) -> Classroom:
+    roles = ("user", "assistant")
+    messages = tuple(Message(roles[i % 2], t) for i, t in enumerate(turns))  # type: ignore[arg-type]
+    lesson = night.lesson_of(heed(Session("new", messages, rating="good")), LEARN)
+    return Classroom(lesson, (lesson,), (), (), (), None, (), ())
+
+
+def plan(parent: str) -> night.Plan:
+    return night.Plan("d", ("new",), parent, Config())
+
+
+def test_a_newer_session_retires_the_checks_that_it_contradicts(store: Store, home: Path) -> None:
+    asked, other = "Which host is staging on?", "Which host is production on?"
+    entry = {
+        "session": "old",
+        "probes": [probe("old/h0", asked, WAS), probe("old/h1", other, "Production runs on wren-1.")],
+        "practice": [probe("old/r0", asked, WAS), probe("old/r1", other, "Production runs on wren-1.")],
+        "retired": [],
+    }
+    version(store, home, "v@1", BASE, entry)
+
+    def script(prompt: str, _: str) -> str:
+        return NOW if "kestrel-7" in prompt and "staging on?" in prompt else "Production runs on wren-1."
+
+    model = cast(HFModel, _Speaking(script))
+    for name in ("v@1", "v@2"):
+        model.load(name, home)
+    room = classroom("Staging has moved to host kestrel-7.", "Understood.")
+    (kept,), retired = night.remember(model, store, plan("v@1"), [room])
+    assert [r["id"] for r in retired] == ["old/h0", "old/r0"]
+    assert retired[0] == {"id": "old/h0", "request": asked, "was": WAS, "now": NOW, "by": "new"}
+    assert [p["id"] for p in kept["probes"]] == ["old/h1"]
+    assert [p["id"] for p in kept["practice"]] == ["old/r1"]  # nor is the old answer rehearsed
+
+    # What was retired stays so in the nights after.
+    newer = {"session": "new", "probes": [], "practice": [], "retired": retired}
+    version(store, home, "v@2", "v@1", newer)
+    unrelated = classroom("Good morning.", "Good morning.")
+    later, more = night.remember(model, store, night.Plan("d", ("third",), "v@2", Config()), [unrelated])
+    assert more == []
+    assert [p["id"] for p in later[0]["probes"]] == ["old/h1"]
