@@ -25,7 +25,7 @@ LEARN = LearnConfig(
     max_new_tokens=4,
     rank=2,
 )
-QUICK = {"variations": 4, "held_back": 2, "asked": 2}
+QUICK = {"variations": 4, "held_back": 2, "asked": 2, "steps": 2}
 
 
 @pytest.fixture
