@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.rules.common import Teaching
 from nightschool.models.base import GenerateRequest, Sampling, generate
-from nightschool.models.hf import logprobs
+from nightschool.models.cache import PrefixCache
+from nightschool.models.hf import HFModel, Pair, logprobs
 
 GAP = 0.05  # nats per token: less is no lesson
 SURE = -0.7  # nats per token: how sure the teacher must be of its answer to a question it asked itself
@@ -53,42 +55,67 @@ def report(seats: Sequence[Seat]) -> dict[str, dict[str, int]]:
     }
 
 
+@dataclass(frozen=True)
+class _View:
+    """How somebody sees an answer: final hidden states, mean log-probability, whether it would be theirs."""
+
+    hidden_AD: Tensor
+    logprob: float
+    right: bool
+
+
 def _seats(teaching: Teaching, course: Course) -> list[Seat]:
+    model, version = teaching.model, teaching.teacher_version
     said = _own_answers(teaching, course)
     answers = [d.answer or said[d.id][0] for d in course.drills]
-    prompts = [teaching.prompt(d) for d in course.drills]
+    asked = list(zip(course.drills, answers, strict=True))
+    alone = _views(model, version, [(d.student, a) for d, a in asked])
+    taught = _views(model, version, [(d.teacher, a) for d, a in asked], course.prefix)
+    # Who would answer right needs not be told the answer: to be told in the middle of a tool flow confuses.
+    unsure = [i for i, d in enumerate(course.drills) if d.informed and not taught[i].right]
+    if teaching.config.informed_share:
+        told = [(course.drills[i].informed or (), answers[i]) for i in unsure]
+        knowing = dict(zip(unsure, _views(model, version, told, course.prefix), strict=True))
+    else:
+        knowing = {}
     out = []
-    for start in range(0, len(course.drills), _TOGETHER):
-        some = slice(start, start + _TOGETHER)
-        taught = list(zip(prompts[some], answers[some], strict=True))
-        alone = [(d.student, a) for d, a in zip(course.drills[some], answers[some], strict=True)]
-        thoughts = teaching.thoughts(course, taught)
-        untaught = teaching.model.answers_hidden(alone, teaching.model.adapter(teaching.teacher_version))
-        for drill, answer, thought_AD, own_AD in zip(
-            course.drills[some], answers[some], thoughts, untaught, strict=True
-        ):
-            ended = drill.answer is not None or said[drill.id][1]
-            settled = replace(drill, answer=answer if ended else None, thought_AD=thought_AD.clone())
-            out.append(_seat(teaching, settled, answer, own_AD))
+    for i, (drill, answer) in enumerate(asked):
+        view = knowing.get(i, taught[i])
+        settled = replace(
+            drill,
+            answer=answer if drill.answer is not None or said[drill.id][1] else None,
+            informed=drill.informed if i in knowing else None,
+            thought_AD=view.hidden_AD,
+        )
+        gap = view.logprob - alone[i].logprob
+        out.append(Seat(settled, answer, gap, _refusal(drill, gap, view, alone[i])))
     return out
 
 
+def _refusal(drill: Drill, gap: float, teacher: _View, student: _View) -> str | None:
+    if student.right:
+        return "the model does that already"
+    if gap < GAP:
+        return "the session does not help the model there"
+    if drill.kind == "asked" and teacher.logprob < SURE:
+        return "the session does not answer that"
+    return None
+
+
 @torch.no_grad()
-def _seat(teaching: Teaching, drill: Drill, answer: tuple[int, ...], own_AD: torch.Tensor) -> Seat:
-    model = teaching.model
-    assert drill.thought_AD is not None
-    answer_A = torch.tensor(answer, device=own_AD.device)
-    student_AV = model.logits(own_AD)
-    teacher = float(logprobs(model.logits(drill.thought_AD), answer_A).mean())
-    gap = teacher - float(logprobs(student_AV, answer_A).mean())
-    refused = None
-    if bool((student_AV.argmax(-1) == answer_A).all()):
-        refused = "the model does that already"
-    elif gap < GAP:
-        refused = "the session does not help the model there"
-    elif drill.kind == "asked" and teacher < SURE:
-        refused = "the session does not answer that"
-    return Seat(drill, answer, gap, refused)
+def _views(
+    model: HFModel, version: str, pairs: Sequence[Pair], prefix: PrefixCache | None = None
+) -> list[_View]:
+    out = []
+    for start in range(0, len(pairs), _TOGETHER):
+        some = pairs[start : start + _TOGETHER]
+        hidden = model.answers_hidden(some, model.adapter(version), prefix)
+        for (_, answer), hidden_AD in zip(some, hidden, strict=True):
+            logits_AV, answer_A = model.logits(hidden_AD), torch.tensor(list(answer), device=model.device)
+            sure = float(logprobs(logits_AV, answer_A).mean())
+            right = bool((logits_AV.argmax(-1) == answer_A).all())
+            out.append(_View(hidden_AD.clone(), sure, right))  # a view would keep the whole forward alive
+    return out
 
 
 def _own_answers(teaching: Teaching, course: Course) -> dict[str, tuple[tuple[int, ...], bool]]:

@@ -31,6 +31,9 @@ def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Co
     ((_, seats),) = admit(teaching, [tiny_course])
     assert [s.drill.id for s in seats] == [d.id for d in tiny_course.drills]
     for seat in seats:
+        plain = [*tiny_course.prefix.tokens, *seat.drill.teacher]
+        (needs_not_be_told,) = tiny.agrees([(plain, seat.answer)])
+        assert (seat.drill.informed is None) >= needs_not_be_told
         prompt = [*tiny_course.prefix.tokens, *(seat.drill.informed or seat.drill.teacher)]
         (teacher,) = tiny.score([(prompt, seat.answer)])
         (student,) = tiny.score([(seat.drill.student, seat.answer)])
