@@ -42,7 +42,8 @@ def essay(
         model, config, order, folder, lambda line: console.print(line, highlight=False, soft_wrap=True)
     )
     sections = {
-        "Means over suites and seeds": report.by_rule(cells.rows),
+        "What is learned and kept (means over suites and seeds)": report.by_rule(cells.rows, report.LEARNED),
+        "What it costs (means)": report.by_rule(cells.rows, report.COST),
         "Unseen requests right": report.by_suite(cells.rows, "unseen"),
         "Internalised share of the in-context gain": report.by_suite(cells.rows, "internalised"),
         "KL to base on unrelated requests": report.by_suite(cells.rows, "kl_to_base"),

@@ -14,8 +14,8 @@ from nightschool.bench.stream import metrics
 from nightschool.errors import NightschoolError
 
 Row = dict[str, Any]
-# Column, and how it is shown.
-_COLUMNS: dict[str, str] = {
+# Columns, and how they are shown.
+LEARNED = {
     "unseen": "{:.2f}",
     "adjacent": "{:.2f}",
     "earlier": "{:.2f}",
@@ -23,22 +23,24 @@ _COLUMNS: dict[str, str] = {
     "kl_to_base": "{:.3f}",
     "kl_to_previous": "{:.3f}",
     "instructions": "{:.2f}",
-    "sparsity": "{:.3f}",
+}
+COST = {
+    "sparsity": "{:.2f}",
     "steps": "{:.0f}",
     "tokens": "{:.0f}",
     "seconds": "{:.0f}",
-    "peak_memory_bytes": "{:.2g}",
-    "session_kv_bytes": "{:.2g}",
-    "adapter_bits_per_session_token": "{:.2g}",
+    "peak_memory_bytes": "{:.1e}",
+    "session_kv_bytes": "{:.1e}",
+    "adapter_bits_per_session_token": "{:.1e}",
 }
 
 
-def by_rule(cells: Sequence[Row]) -> list[list[str]]:
+def by_rule(cells: Sequence[Row], columns: Mapping[str, str]) -> list[list[str]]:
     """One line a rule: means over suites and seeds; what is kept of earlier suites is that after the last."""
-    lines = [["rule", "cells", *_COLUMNS]]
+    lines = [["rule", "cells", *columns]]
     for rule in dict.fromkeys(c["rule"] for c in cells):
         own = [c for c in cells if c["rule"] == rule]
-        lines.append([rule, str(len(own)), *(_shown(own, column) for column in _COLUMNS)])
+        lines.append([rule, str(len(own)), *(_shown(own, column, form) for column, form in columns.items())])
     return lines
 
 
@@ -136,12 +138,12 @@ def _plot(draw: Callable[[Any], None], path: Path) -> None:
     figure.savefig(path)
 
 
-def _shown(cells: Sequence[Row], column: str) -> str:
+def _shown(cells: Sequence[Row], column: str, form: str) -> str:
     if column == "earlier":
         last = max(c["place"] for c in cells)
         cells = [c for c in cells if c["place"] == last]
     found = [c[column] for c in cells if c.get(column) is not None]
-    return _COLUMNS[column].format(mean(found)) if found else "-"
+    return form.format(mean(found)) if found else "-"
 
 
 def _over_seeds(cells: Sequence[Row], suite: str, value: str) -> str:
