@@ -436,12 +436,10 @@ def keep(
 def _entry(room: Classroom, retired: Sequence[dict[str, Any]]) -> dict[str, Any]:
     session = room.lesson.session_id
     drills = [drill for course in room.courses for drill in course.drills if drill.kind != "replayed"]
-    texts = {r.id: r.messages[-1].content for r in room.lesson.practice if r.turns == 1}
-    practice = [Probe(d.id, d.student, d.answer or (), texts.get(d.id, "")) for d in drills[:REHEARSED]]
     return {
         "session": session,
         "probes": [probe.to_json() for probe in room.gate],
-        "practice": [probe.to_json() for probe in practice],
+        "practice": [drill.probe(drill.answer or ()).to_json() for drill in drills[:REHEARSED]],
         "retired": [record for record in retired if record["by"] == session],
     }
 

@@ -33,7 +33,8 @@ def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
             {
                 "id": seat.drill.id,
                 "kind": seat.drill.kind,
-                "request": model.decode(seat.drill.student),
+                "request": seat.drill.text,
+                "prompt_tokens": len(seat.drill.student),
                 "answer": model.decode(seat.answer),
                 "known": seat.drill.checked,
                 "gap": round(seat.gap, 3),
@@ -46,9 +47,9 @@ def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
 
 def show(found: dict[str, Any], console: Console) -> None:
     """As a table, what is practised first."""
-    table = Table("kind", "gap", "asked (its end)", "right answer", "", box=None)
+    table = Table("kind", "gap", "asked", "right answer", "", box=None)
     for seat in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
-        asked = seat["request"].removesuffix("assistant\n").strip()[-60:].replace("\n", " ")
+        asked = seat["request"][:60].replace("\n", " ")
         answer = seat["answer"].strip()[:50].replace("\n", " ") + (
             "" if seat["known"] else " (the teacher's)"
         )

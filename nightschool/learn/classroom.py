@@ -61,12 +61,8 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     sure = {d.id for d in checks}
     looked_at = [replace(c, drills=tuple(d for d in c.drills if d.id not in sure)) for c in taught]
     admitted = admit(Teaching(model, version, config), looked_at) if taught else []
-    texts = {r.id: r.messages[-1].content for r in requests if r.turns == 1}
     answered = [(s.drill, s.answer) for _, seats in admitted for s in seats if s.drill.id in held]
-    probes = [
-        Probe(d.id, d.student, answer, texts.get(d.id, ""))
-        for d, answer in [*((d, d.answer or ()) for d in checks), *answered]
-    ]
+    probes = [d.probe(answer) for d, answer in [*((d, d.answer or ()) for d in checks), *answered]]
     probes.sort(key=lambda probe: held[probe.id])
     practised = [
         replace(one, drills=tuple(s.drill for s in seats if not s.refused and s.drill.id not in held))

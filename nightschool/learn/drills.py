@@ -12,7 +12,7 @@ from nightschool.errors import DreamError
 from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel, common_length
-from nightschool.types import Drop, Lesson, Message, PracticeRequest
+from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,13 @@ class Drill:
     answer: tuple[int, ...] | None = None  # the right answer, known or the teacher's own; EOS included
     checked: bool = False  # whether that answer is known to be right
     kind: str = "recorded"  # of the practice request
+    text: str = ""  # its last turn
+    turns: int = 1  # that the request consists of
     thought_AD: Tensor | None = None  # the teacher's final hidden states that predict the answer's tokens
+
+    def probe(self, answer: tuple[int, ...]) -> Probe:
+        """The check that the student answers so."""
+        return Probe(self.id, self.student, answer, self.text if self.turns == 1 else "")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
             answer=tuple(model.encode_answer(request.expected)) if request.expected is not None else None,
             checked=request.expected is not None,
             kind=request.kind,
+            text=request.messages[-1].content,
+            turns=request.turns,
         )
         for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
     )

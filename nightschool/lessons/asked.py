@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from nightschool.models.base import GenerateRequest, LanguageModel, Sampling, generate
 from nightschool.types import Lesson, Message, PracticeRequest
 
-_ASK = (
-    "Write one short question that a colleague could ask you about what was said here. "
-    "Write only the question."
-)
-_LONGEST = 32  # tokens of a question
-_HEAT = 1.0
+_LONGEST = 40  # tokens of a question
+_HEAT = 0.8
 
 
 def ask(model: LanguageModel, lesson: Lesson, count: int, version: str, seed: int) -> list[PracticeRequest]:
-    """Up to `count` different questions; whether the session answers them is for the admission to see."""
-    prompt = model.encode([*lesson.context, Message("user", _ASK)], lesson.tools)
-    prefix, last = model.prefix(prompt[:-1], version), (prompt[-1],)
+    """Up to `count` different questions: what the model takes to be the user's next turn after the session
+    (arXiv 2406.08464 has models write users' turns so). Whether the session answers them is for the admission
+    to see."""
+    one, other = (model.encode([*lesson.context, Message("user", x)], lesson.tools) for x in "AZ")
+    begun = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+    prefix, last = model.prefix(begun[:-1], version), (begun[-1],)
     samplings = [Sampling(_LONGEST, _HEAT, seed=seed * 1_009 + i) for i in range(count)]
     rows = [GenerateRequest(last, sampling, version) for sampling in samplings]
     said = [g for g in generate(model, rows, prefix=prefix) if g.finish == "stop"]
@@ -36,6 +37,6 @@ def ask(model: LanguageModel, lesson: Lesson, count: int, version: str, seed: in
 
 
 def _question(text: str) -> str | None:
-    """The first line, if it asks something."""
+    """The first line, if it is one that asks or demands something."""
     line = text.strip().splitlines()[0].strip(' "') if text.strip() else ""
-    return line if line.endswith("?") else None
+    return line if len(line.split()) > 2 else None
