@@ -52,7 +52,7 @@ from nightschool.lessons.feedback import guards as unwanted
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.store import Store
-from nightschool.types import BASE, Lesson, Message, Probe, Verdict, Version
+from nightschool.types import BASE, Lesson, Message, Probe, Session, Verdict, Version
 from nightschool.versions import files
 
 STEM = "nightschool"
@@ -171,7 +171,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
         if row["status"] not in ("running", "interrupted"):
             continue
         same = not wanted or set(row["sessions"]) == set(wanted)
-        if same and row["parent"] == live and all(teaches(store, s) for s in row["sessions"]):
+        if same and row["parent"] == live and all(teaches(store, store.session(s)) for s in row["sessions"]):
             store.update_dream(row["id"], status="running", pid=os.getpid(), error=None)
             return Plan(row["id"], tuple(row["sessions"]), live, Config.model_validate(row["config"]))
         store.update_dream(row["id"], status="failed", error="was cut off, and what it was for has changed")
@@ -181,7 +181,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
             "nothing to learn: no liked session is new (`nightschool good SESSION` likes one)"
         )
     for session_id in sessions:
-        if not teaches(store, session_id):
+        if not teaches(store, store.session(session_id)):
             raise NothingToLearn(f"session {session_id} is not liked: `nightschool good {session_id}` first")
     plan = Plan(f"d_{uuid.uuid4().hex[:12]}", sessions, live, config)
     store.start_dream(plan.id, sessions=sessions, parent=live, config=config.model_dump(), pid=os.getpid())
@@ -191,22 +191,17 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
 def pending(store: Store, live: str) -> tuple[str, ...]:
     """Sessions that teach something, oldest first, that no version in the live one's lineage has learned."""
     learned = {s for version in store.lineage(live) for s in version.sessions}
-    new = [s.id for s in store.sessions() if s.id not in learned and teaches(store, s.id)]
+    new = [s.id for s in store.sessions() if s.id not in learned and teaches(store, s)]
     return tuple(reversed(new))
 
 
-def teaches(store: Store, session_id: str) -> bool:
+def teaches(store: Store, session: Session) -> bool:
     """Whether a session is liked, or bad for a reason that was given, or unrated with answers that were
-    accepted or edited. Raises NotFound."""
-    session = store.session(session_id)
+    accepted, edited, or rejected for a reason."""
     if session.rating is None:
-        return signalled(store, session_id)
+        signals = [s for s in store.signals(session.id) if s.position is not None]
+        return any(s.kind != "rejected" or s.comment for s in signals)
     return session.rating == "good" or bool(session.comment)
-
-
-def signalled(store: Store, session_id: str) -> bool:
-    """Whether somebody accepted or edited an answer of it."""
-    return any(s.kind != "rejected" and s.position is not None for s in store.signals(session_id))
 
 
 def tried(store: Store) -> bool:

@@ -20,17 +20,19 @@ class Heeded:
 
 def heed(session: Session, signals: Sequence[Signal] = ()) -> Heeded:
     """Edited answers become what the user made of them. A reason why an answer was rejected follows it as the
-    user's next turn; the comment on a bad session ends it, and none of its answers counts as right."""
+    user's next turn; the comment on a bad session ends it, and none of its answers counts as right. A session
+    that nobody rated goes to the last answer that somebody did something with, and only what was accepted or
+    edited counts as right."""
     newest = {s.position: s for s in signals if s.position is not None}
+    whole = session.messages if session.rating else session.messages[: max(newest, default=-1) + 1]
     messages: list[Message] = []
     rejected: set[int] = set()
-    for i, message in enumerate(session.messages):
+    for i, message in enumerate(whole):
         signal = newest.get(i)
         if signal and signal.kind == "edited":
             message = Message("assistant", signal.text or "")
-        if message.role == "assistant" and (
-            session.rating == "bad" or (signal and signal.kind == "rejected")
-        ):
+        liked = signal.kind != "rejected" if signal else session.rating == "good"
+        if message.role == "assistant" and (session.rating == "bad" or not liked):
             rejected.add(len(messages))
         messages.append(message)
         if signal and signal.kind == "rejected" and signal.comment:
@@ -48,7 +50,7 @@ def _object(messages: list[Message], rejected: set[int], comment: str) -> None:
 
 
 def together(parts: Sequence[Heeded], name: str) -> Heeded:
-    """Several short sessions as one, each up to the last answer that somebody accepted or edited."""
+    """Several short sessions that nobody rated as one."""
     messages = [m for m in parts[0].session.messages if m.role == "system"]
     rejected: set[int] = set()
     for part in parts:

@@ -58,7 +58,8 @@ def test_a_bad_session_teaches_through_its_comment() -> None:
 def test_single_answers_that_were_accepted_make_one_lesson() -> None:
     one = Session("a", TURNS[:2])
     other = Session("b", TURNS[2:])
-    found = together([heed(one, [signal(1, "edited", "INV-20: Acme Ltd")]), heed(other)], "both")
+    accepted = heed(other, [signal(1, "accepted")])
+    found = together([heed(one, [signal(1, "edited", "INV-20: Acme Ltd")]), accepted], "both")
     assert [m.content for m in found.session.messages] == [
         TURNS[0].content,
         "INV-20: Acme Ltd",
@@ -66,6 +67,12 @@ def test_single_answers_that_were_accepted_make_one_lesson() -> None:
         TURNS[3].content,
     ]
     assert known(found) == {"INV-20: Acme Ltd", "INV-31: Bell Ltd"}
+
+
+def test_of_a_session_that_nobody_rated_only_what_was_accepted_is_right() -> None:
+    found = heed(Session("s", (*TURNS, *TURNS)), [signal(3, "accepted")])
+    assert found.session.messages == TURNS
+    assert known(found) == {None, "INV-31: Bell Ltd"}
 
 
 def test_a_bad_session_without_a_word_and_rejected_answers_guard() -> None:
