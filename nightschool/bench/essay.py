@@ -123,12 +123,12 @@ def _examined(
     model: HFModel, learner: Learner, suites: Sequence[Suite], drift: Drift, before: str
 ) -> dict[str, Any]:
     suite, earlier = suites[-1], suites[:-1]
-    kept = [learner.accuracy(_some(s.unseen, EARLIER), s.session.tools) for s in earlier]
+    kept = [learner.accuracy(s, _some(s.unseen, EARLIER)) for s in earlier]
     turns = learner.before()
     prompts = [tuple(model.encode([*turns, Message("user", text)])) for text in probe_anchors()]
     return {
-        "unseen": learner.accuracy(suite.unseen, suite.session.tools),
-        "adjacent": learner.accuracy(suite.adjacent, suite.session.tools),
+        "unseen": learner.accuracy(suite, suite.unseen),
+        "adjacent": learner.accuracy(suite, suite.adjacent),
         "earlier": sum(kept) / len(kept) if kept else None,
         "kl_to_base": drift(learner.version, prompts, learner.prefix),
         "kl_to_previous": drift.between(before, learner.version) if suites[1:] else None,
@@ -140,11 +140,11 @@ def _reference(model: HFModel, cells: Cells, suite: Suite, seed: int) -> dict[st
     """The base model without the session, and with it in the context; measured once."""
     for cell in cells.of(suite=suite.name, seed=seed):
         return {"base": cell["base"], "in_context": cell["in_context"], **_adjacent(cell)}
-    tools, turns = suite.session.tools, suite.session.messages
+    turns = suite.session.messages
     return {
-        "base": accuracy(model, suite.unseen, BASE, tools),
-        "in_context": accuracy(model, suite.unseen, BASE, tools, turns),
-        "in_context_adjacent": accuracy(model, suite.adjacent, BASE, tools, turns),
+        "base": accuracy(model, suite, suite.unseen, BASE),
+        "in_context": accuracy(model, suite, suite.unseen, BASE, turns),
+        "in_context_adjacent": accuracy(model, suite, suite.adjacent, BASE, turns),
     }
 
 

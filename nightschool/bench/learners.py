@@ -20,7 +20,7 @@ from nightschool.lessons.feedback import heed
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback, Message, Tools, Verdict
+from nightschool.types import BASE, Feedback, Message, Verdict
 
 _UNGATED = Verdict(True, ("a benchmark asks no gate",))
 _TAKE_NOTE = (
@@ -39,7 +39,7 @@ class Learner(Protocol):
         """Learn its session, on top of those before; what that took."""
         ...
 
-    def accuracy(self, cases: Sequence[Case], tools: Tools) -> float: ...
+    def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float: ...
 
     def before(self) -> list[Message]:
         """The turns that stand before every request."""
@@ -103,8 +103,8 @@ class Weights:
             "adapter_bits_per_session_token": sum(p.numel() * 32 for p in adapter.parameters()) / tokens,
         }
 
-    def accuracy(self, cases: Sequence[Case], tools: Tools) -> float:
-        return accuracy(self._model, cases, self.version, tools)
+    def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
+        return accuracy(self._model, suite, cases, self.version)
 
     def before(self) -> list[Message]:
         return []
@@ -126,8 +126,8 @@ class Context:
         kept = sum(t.nbytes for t in prefix.layers)
         return {"seconds": time.perf_counter() - began, "tokens": 0, "session_kv_bytes": kept}
 
-    def accuracy(self, cases: Sequence[Case], tools: Tools) -> float:
-        return accuracy(self._model, cases, BASE, tools, self._turns)
+    def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
+        return accuracy(self._model, suite, cases, BASE, self._turns)
 
     def before(self) -> list[Message]:
         return self._turns
@@ -150,8 +150,8 @@ class Notes:
         tokens = len(model.encode_answer(note))
         return {"seconds": time.perf_counter() - began, "tokens": tokens, "note": note}
 
-    def accuracy(self, cases: Sequence[Case], tools: Tools) -> float:
-        return accuracy(self._model, cases, BASE, tools, self.before())
+    def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
+        return accuracy(self._model, suite, cases, BASE, self.before())
 
     def before(self) -> list[Message]:
         return [Message("system", "\n\n".join(["What you noted down:", *self._notes]))]
@@ -177,8 +177,8 @@ class Compact:
             "session_kv_bytes": sum(t.nbytes for t in self.prefix.layers),
         }
 
-    def accuracy(self, cases: Sequence[Case], tools: Tools) -> float:
-        return accuracy(self._model, cases, BASE, tools, prefix=self.prefix)
+    def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
+        return accuracy(self._model, suite, cases, BASE, prefix=self.prefix)
 
     def before(self) -> list[Message]:
         return []

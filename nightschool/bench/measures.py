@@ -8,15 +8,16 @@ from pathlib import Path
 
 import torch
 
+from nightschool.bench.cases import Suite
 from nightschool.checks import Case, passes
 from nightschool.gate.probes import answers
 from nightschool.models.base import LanguageModel
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
-from nightschool.types import Message, Tools
+from nightschool.types import Message
 
-LONGEST = 96  # tokens of an answer
+MORE = 8  # tokens that an answer may be longer than the right ones
 UNCHANGED = 1e-5  # of a weight: less is no change
 
 # Small things that any instruction-tuned model should go on doing; what the answer must match.
@@ -41,16 +42,18 @@ INSTRUCTIONS = (
 
 
 def accuracy(
-    model: LanguageModel,
+    model: HFModel,
+    suite: Suite,
     cases: Sequence[Case],
     version: str,
-    tools: Tools = (),
     before: Sequence[Message] = (),
     prefix: PrefixCache | None = None,
 ) -> float:
-    """Share of cases answered right, greedily; `before`: turns that stand before every case."""
-    prompts = [model.encode([*before, *case.messages], tools) for case in cases]
-    said = answers(model, prompts, version, LONGEST, prefix)
+    """Share of a suite's cases answered right, greedily; `before`: turns that stand before every case. What
+    goes on beyond the longest right answer is wrong."""
+    longest = max((len(model.encode_answer(suite.answers[case.id])) for case in cases), default=0)
+    prompts = [model.encode([*before, *case.messages], suite.session.tools) for case in cases]
+    said = answers(model, prompts, version, longest + MORE, prefix)
     return sum(passes(c.check, text) for c, text in zip(cases, said, strict=True)) / max(1, len(cases))
 
 

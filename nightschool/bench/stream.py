@@ -41,9 +41,9 @@ def run(
     cells = Cells(folder / "cells.jsonl")
     drift = Drift(model, [night.general_prompt(model, text) for text in probe_anchors()])
     suites = stream(seed, dreams)
-    base = _measured_once(cells, "base", suites, lambda s: accuracy(model, s.unseen, BASE))
+    base = _measured_once(cells, "base", suites, lambda s: accuracy(model, s, s.unseen, BASE))
     ceiling = _measured_once(
-        cells, "in context", suites, lambda s: accuracy(model, s.unseen, BASE, (), s.session.messages)
+        cells, "in context", suites, lambda s: accuracy(model, s, s.unseen, BASE, s.session.messages)
     )
     own = config.model_copy(update={"learn": config.learn.model_copy(update={**LEARN, "seed": seed})})
     for order in range(orders):
@@ -57,7 +57,7 @@ def run(
             # Where a run was stopped between learning and noting it down, the night's cost is not known.
             took = {} if learner.knows(suites[which]) else learner.learn(suites[which])
             asked = turn[: i + 2]  # those learned, and the next one
-            row = {n: learner.accuracy(suites[n].unseen, ()) for n in asked}
+            row = {n: learner.accuracy(suites[n], suites[n].unseen) for n in asked}
             cell = {
                 "order": order,
                 "night": i,

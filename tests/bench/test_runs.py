@@ -41,7 +41,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(essay, "QUICK_LEARN", QUICK)
     monkeypatch.setattr(essay, "QUICK_CASES", 2)
     monkeypatch.setattr(stream, "LEARN", QUICK)
-    monkeypatch.setattr("nightschool.bench.measures.LONGEST", 4)
     monkeypatch.setattr("nightschool.bench.measures.INSTRUCTIONS", (("Say yes.", "yes"),))
     monkeypatch.setattr("nightschool.bench.essay.probe_anchors", lambda: ("Hello.", "Good day."))
     monkeypatch.setattr("nightschool.bench.stream.probe_anchors", lambda: ("Hello.", "Good day."))
