@@ -102,9 +102,9 @@ class LearnConfig(_Section):
     """Tries at one request that `rlvr` compares with one another."""
     live_weight: float = Field(default=0.1, ge=0)
     """Of `rlvr`'s KL to the live version."""
-    anchors: int = Field(default=4, ge=0)
+    anchors: int = Field(default=8, ge=0)
     """Unrelated requests a step, on which the student is to stay what it was."""
-    anchor_weight: float = Field(default=1.0, ge=0)
+    anchor_weight: float = Field(default=2.0, ge=0)
     """Of their KL in the loss."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""

@@ -93,6 +93,7 @@ class Weights:
         tokens = room.courses[0].prefix.length
         return {
             "seconds": seconds,
+            "teacher": room.report()["teacher"],
             "practised": sum(room.report()["practised"].values()),
             "steps": progress.step,
             "best_step": progress.best_step,

@@ -65,17 +65,17 @@ class _View:
 
 
 def _seats(teaching: Teaching, course: Course) -> list[Seat]:
-    model, version = teaching.model, teaching.teacher_version
+    model, teacher = teaching.model, course.teacher
     said = _own_answers(teaching, course)
     answers = [d.answer or said[d.id][0] for d in course.drills]
     asked = list(zip(course.drills, answers, strict=True))
-    alone = _views(model, version, [(d.student, a) for d, a in asked])
-    taught = _views(model, version, [(d.teacher, a) for d, a in asked], course.prefix)
+    alone = _views(model, teaching.live, [(d.student, a) for d, a in asked])
+    taught = _views(model, teacher, [(d.teacher, a) for d, a in asked], course.prefix)
     # Who would answer right needs not be told the answer: to be told in the middle of a tool flow confuses.
     unsure = [i for i, d in enumerate(course.drills) if d.informed and not taught[i].right]
     if teaching.config.informed_share:
         told = [(course.drills[i].informed or (), answers[i]) for i in unsure]
-        knowing = dict(zip(unsure, _views(model, version, told, course.prefix), strict=True))
+        knowing = dict(zip(unsure, _views(model, teacher, told, course.prefix), strict=True))
     else:
         knowing = {}
     out = []
@@ -122,6 +122,6 @@ def _own_answers(teaching: Teaching, course: Course) -> dict[str, tuple[tuple[in
     """What the teacher says where no right answer is known, and whether it came to an end."""
     unknown = [d for d in course.drills if d.answer is None]
     sampling = Sampling(teaching.config.max_new_tokens)
-    requests = [GenerateRequest(d.teacher, sampling, teaching.teacher_version) for d in unknown]
+    requests = [GenerateRequest(d.teacher, sampling, course.teacher) for d in unknown]
     said = generate(teaching.model, requests, prefix=course.prefix)
     return {d.id: (tuple(a.tokens), a.finish == "stop") for d, a in zip(unknown, said, strict=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from nightschool.learn.drills import Course, course, stretches
 from nightschool.learn.rules.common import Teaching
 from nightschool.lessons.asked import ask
 from nightschool.models.hf import HFModel
-from nightschool.types import Drop, Lesson, PracticeRequest, Probe
+from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
 
 
 @dataclass(frozen=True)
@@ -37,28 +37,31 @@ class Classroom:
             **report(self.seats),
             "held_back": len(self.steer) + len(self.gate),
             "ceiling": self.ceiling,
+            "teacher": self.courses[0].teacher if self.courses else None,
             "stretches": [len(part.context) for part in self.parts],
             "drops": [[drop.what, drop.reason] for drop in self.drops],
         }
 
 
 def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) -> Classroom:
-    """Compute the session's cache once, let the teacher (`version`, session in context) answer what nobody
-    knows the answer to, and admit to practice what it is better at than the student.
+    """Compute the session's cache once, let the teacher (session in context) answer what nobody knows the
+    answer to, and admit to practice what it is better at than the student, `version`.
 
-    Where no right answer is known, the teacher's own is taken for right: practice and probes of both kinds
-    are the same to all that follows. Raises DreamError.
+    The teacher is `version` itself, or the base model where that gets more of the held-back checks right:
+    what earlier nights taught can cost a version some of its ease with a session in its context. Where no
+    right answer is known, the teacher's own is taken for right: practice and probes of both kinds are the
+    same to all that follows. Raises DreamError.
     """
     requests, drops = _short_enough(model, [*lesson.practice, *lesson.held_back], config.replay_tokens)
     parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
     if lesson.facts:
         share = -(-config.asked // len(parts))
         requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
-    taught = [course(model, part, requests, version) for part in parts] if requests else []
     held = {r.id: i for i, r in enumerate(lesson.held_back)}
     # A check that is held back needs no teacher to be measured by.
-    checks = [d for d in (taught[0].drills if taught else ()) if d.checked and d.id in held]
-    sure = {d.id for d in checks}
+    sure = {r.id for r in lesson.held_back if r.expected is not None}
+    taught, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), sure)
+    checks = [d for d in (taught[0].drills if taught else ()) if d.id in sure]
     looked_at = [replace(c, drills=tuple(d for d in c.drills if d.id not in sure)) for c in taught]
     admitted = admit(Teaching(model, version, config), looked_at) if taught else []
     answered = [(s.drill, s.answer) for _, seats in admitted for s in seats if s.drill.id in held]
@@ -74,18 +77,37 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
         tuple(one for one in practised if one.drills),
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
-        ceiling=_ceiling(model, version, taught, sure),
+        ceiling=ceiling,
         seats=tuple(s for _, seats in admitted for s in seats if s.drill.id not in held),
         drops=(*lesson.drops, *drops, *too_long),
     )
 
 
-def _ceiling(model: HFModel, version: str, taught: Sequence[Course], checks: Collection[str]) -> float | None:
+def _best_taught(
+    model: HFModel,
+    parts: Sequence[Lesson],
+    requests: Sequence[PracticeRequest],
+    versions: Iterable[str],
+    checks: Collection[str],
+) -> tuple[list[Course], float | None]:
+    """The courses of the version that gets most checks right, the first one of equals, and their share."""
+    if not requests:
+        return [], None
+    found = []
+    for version in versions:
+        taught = [course(model, part, requests, version) for part in parts]
+        found.append((taught, _ceiling(model, taught, checks)))
+        if found[-1][1] in (None, 1.0):
+            break  # none can be better, or nothing says which is
+    return max(found, key=lambda one: one[1] or 0.0)
+
+
+def _ceiling(model: HFModel, taught: Sequence[Course], checks: Collection[str]) -> float | None:
     """Share of the checks that the teacher gets right with one of the stretches in its context."""
     if not checks:
         return None
     right = [
-        model.agrees([(d.teacher, d.answer or ()) for d in c.drills if d.id in checks], version, c.prefix)
+        model.agrees([(d.teacher, d.answer or ()) for d in c.drills if d.id in checks], c.teacher, c.prefix)
         for c in taught
     ]
     return sum(any(one) for one in zip(*right, strict=True)) / len(checks)

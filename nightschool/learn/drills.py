@@ -37,15 +37,17 @@ class Drill:
 
 @dataclass(frozen=True)
 class Course:
-    """A lesson ready to be practised: the session's key-value cache, computed once, and the drills."""
+    """A lesson ready to be practised: the session's key-value cache, computed once by the version that
+    teaches, and the drills."""
 
     session_id: str
+    teacher: str
     prefix: PrefixCache
     drills: tuple[Drill, ...]
 
 
 def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str) -> Course:
-    """Encode `requests` of a lesson, taught by `version` (the live one) with the session in its context.
+    """Encode `requests` of a lesson, taught by `version` with the session in its context.
 
     Raises DreamError where the session leaves no room for a request in the model's context window.
     """
@@ -72,7 +74,7 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
         )
         for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
     )
-    return Course(lesson.session_id, model.prefix(behind[0][:shared], version), drills)
+    return Course(lesson.session_id, version, model.prefix(behind[0][:shared], version), drills)
 
 
 def _prompts(

@@ -123,3 +123,19 @@ def test_nothing_but_what_the_model_says_is_ever_learned() -> None:
     rendered = tiny.tokenizer.decode(whole)
     assert all(f"<|im_start|>assistant\n{text}" in rendered for text in texts)
     assert all(tiny.tokenizer.decode(list(p)).endswith("<|im_start|>assistant\n") for p, _ in pairs)
+
+
+def test_who_is_better_with_the_session_in_context_teaches(
+    tiny: HFModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson = long_session(2)
+    tiny.put("live", tiny.fresh_adapter(2, 0))
+    right = {"live": False, BASE: True}
+    monkeypatch.setattr(
+        tiny, "agrees", lambda pairs, version=BASE, prefix=None: [right[version]] * len(pairs)
+    )
+    room = encode(tiny, lesson, "live", CONFIG)
+    assert {c.teacher for c in room.courses} == {BASE}
+    assert (room.ceiling, room.report()["teacher"]) == (1.0, BASE)
+    right["live"] = True  # of equals the live version
+    assert {c.teacher for c in encode(tiny, lesson, "live", CONFIG).courses} == {"live"}

@@ -52,10 +52,10 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Teaching:
-    """Who teaches and how. The teacher is `teacher_version`, frozen for the whole dream."""
+    """How is taught. A course's teacher and the live version are frozen for the whole dream."""
 
     model: HFModel
-    teacher_version: str
+    live: str
     config: LearnConfig
 
     def tries(
@@ -97,7 +97,7 @@ class Teaching:
         """The teacher's final hidden states [answer, width] that predict the answers' tokens."""
         if not pairs:
             return []
-        return self.model.answers_hidden(pairs, self.model.adapter(self.teacher_version), course.prefix)
+        return self.model.answers_hidden(pairs, self.model.adapter(course.teacher), course.prefix)
 
     def answers(
         self, course: Course, prompts: Sequence[tuple[int, ...]], temperature: float, seed: int = 0
@@ -105,7 +105,7 @@ class Teaching:
         """The teacher's own answers, session in context."""
         longest = self.config.max_new_tokens
         requests = [
-            GenerateRequest(p, Sampling(longest, temperature, seed=seed + i), self.teacher_version)
+            GenerateRequest(p, Sampling(longest, temperature, seed=seed + i), course.teacher)
             for i, p in enumerate(prompts)
         ]
         return [tuple(a.tokens) for a in generate(self.model, requests, prefix=course.prefix)]
