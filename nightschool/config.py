@@ -33,7 +33,7 @@ class ModelConfig(_Section):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """`auto`: float32 on a CPU without bfloat16 instructions (it is faster there), else bfloat16."""
     threads: int = Field(default=0, ge=0)
-    """CPU threads; 0 means as many as the machine has cores."""
+    """CPU threads; 0 means as many as there are cores that the process may use."""
 
 
 class ServeConfig(_Section):

@@ -6,7 +6,6 @@ neither copy nor recompute its key-value cache (`models.attention`).
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -40,8 +39,8 @@ def load(config: ModelConfig) -> HFModel:
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    if device == "cpu" and config.threads:
+        torch.set_num_threads(config.threads)
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
