@@ -1,11 +1,12 @@
 """Seconds per training step, by length of the session, beside TRL's SDFTTrainer on equal work.
 
-    python -m benchmarks.step [--rules opsd] [--lengths 256 1024 4096] [--repeats 5] [--peers]
+    python -m benchmarks.step [--rules opsd] [--lengths 256 1024 4096] [--repeats 5] [--peers] [--dreamt]
                               [--out docs/results/step]
 
 A step is 8 requests, 8 rollouts of exactly 40 tokens from the student (rank 16 on all linear layers), the
 teacher's forward behind the session, forward KL over the full vocabulary, backward, AdamW. `--peers` runs
-TRL's in `.bench/trl` (`make bench`).
+TRL's in `.bench/trl` (`make bench`). `--dreamt` takes a step as a dream does after its warm-up: half of the
+answers are right ones, of which the teacher was asked beforehand, tries end where they end, anchors beside.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,15 @@ import torch
 from benchmarks.machine import describe, write
 from nightschool.config import LearnConfig, load
 from nightschool.demo import unseen
+from nightschool.learn.admission import admit
 from nightschool.learn.anchors import AnchorPool
 from nightschool.learn.drills import course
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import StepReport, train
+from nightschool.lessons.anchors import practice_anchors
 from nightschool.models import embedded, hf
+from nightschool.night import general_prompt
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40
@@ -50,28 +55,28 @@ def session(model: hf.HFModel, tokens: int) -> list[Message]:
     return turns
 
 
-def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int) -> list[dict[str, float]]:
+def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) -> list[dict[str, float]]:
     """The parts of each step's seconds."""
     requests = [
         PracticeRequest(str(i), "s", (Message("user", v.mail),), "varied", expected=v.line)
         for i, v in enumerate(unseen(BATCH * ROUND * (repeats + 1), seed=5))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
-    config = LearnConfig(
-        steps=ROUND * (repeats + 1),
-        batch=BATCH,
-        anchors=0,
-        ahead=ROUND,
-        informed_share=0,
-        max_new_tokens=TOKENS,
-    )
+    alike: dict[str, Any] = {"anchors": 0, "informed_share": 0, "max_new_tokens": TOKENS}
+    more = {"warm_up": 0} if dreamt else alike
+    config = LearnConfig(steps=ROUND * (repeats + 1), batch=BATCH, ahead=ROUND, **more)
+    teaching, taught = Teaching(model, BASE, config), course(model, lesson, requests, BASE)
+    if dreamt:
+        ((_, seats),) = admit(teaching, [taught])
+        taught = replace(taught, drills=tuple(seat.drill for seat in seats))
+    calm = [[general_prompt(model, text) for text in practice_anchors()]] if dreamt else []
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
-            RULES[rule](Teaching(model, BASE, config)),
-            [course(model, lesson, requests, BASE)],
-            AnchorPool(model, BASE, [], max_tokens=1, seed=0),
+            RULES[rule](teaching),
+            [taught],
+            AnchorPool(model, BASE, calm, max_tokens=32, seed=0),
             model.fresh_adapter(config.rank, 0),
             config,
             measure=lambda: 0.0,
@@ -126,8 +131,8 @@ def _peak(model: hf.HFModel) -> float:
     return float(2 * 2048**3 / min(seconds))
 
 
-def _row(model: hf.HFModel, rule: str, tokens: int, repeats: int) -> dict[str, Any]:
-    steps = ours(model, rule, tokens, repeats)
+def _row(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) -> dict[str, Any]:
+    steps = ours(model, rule, tokens, repeats, dreamt)
     return {
         "rule": rule,
         "session": tokens,
@@ -147,12 +152,15 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=[256, 1024, 4096])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--dreamt", action="store_true")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     model = hf.load(load(env=os.environ).model)
-    model.eos = [-1]  # never sampled: every rollout has its full length
+    if not chosen.dreamt:
+        model.eos = [-1]  # never sampled: every rollout has its full length
     # Ours first, one length after the other: the machine is not the same ten minutes later.
-    rows = [_row(model, rule, n, chosen.repeats) for rule in chosen.rules for n in chosen.lengths]
+    wanted = [(rule, length) for rule in chosen.rules for length in chosen.lengths]
+    rows = [_row(model, *one, chosen.repeats, chosen.dreamt) for one in wanted]
     for row in rows:
         if chosen.peers and row["rule"] == chosen.rules[0]:
             theirs = trl(model, row["session"], chosen.repeats)
