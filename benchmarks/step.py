@@ -69,14 +69,15 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
     if dreamt:
         ((_, seats),) = admit(teaching, [taught])
         taught = replace(taught, drills=tuple(seat.drill for seat in seats))
-    calm = [[general_prompt(model, text) for text in practice_anchors()]] if dreamt else []
+    general = [general_prompt(model, text) for text in practice_anchors()]
+    calm = [(BASE, general)] if dreamt else []
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
             RULES[rule](teaching),
             [taught],
-            AnchorPool(model, BASE, calm, max_tokens=32, seed=0),
+            AnchorPool(model, calm, max_tokens=32, seed=0),
             model.fresh_adapter(config.rank, 0),
             config,
             measure=lambda: 0.0,

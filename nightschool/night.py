@@ -308,10 +308,12 @@ def guards(model: HFModel, store: Store) -> dict[str, list[Probe]]:
 
 
 def anchor_pool(model: HFModel, plan: Plan, earlier: Sequence[dict[str, Any]]) -> AnchorPool:
-    """General requests, and the practice of earlier lessons, answered by the live version."""
+    """General requests, answered by the base model (were it the live version, each night's small drift would
+    add to those before), and the practice of earlier lessons, answered by the live version."""
     general = [general_prompt(model, text) for text in practice_anchors()]
-    rehearsal = [[tuple(p["prompt"]) for p in entry["practice"]] for entry in earlier]
-    return AnchorPool(model, plan.parent, [general, *rehearsal], max_tokens=32, seed=plan.config.learn.seed)
+    rehearsal = [(plan.parent, [tuple(p["prompt"]) for p in entry["practice"]]) for entry in earlier]
+    groups = [(BASE, general), *rehearsal]
+    return AnchorPool(model, groups, max_tokens=32, seed=plan.config.learn.seed)
 
 
 def general_prompt(model: HFModel, text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Anchors: requests that have nothing to do with the session, where the student is to stay what it was."""
+"""Anchors: requests that have nothing to do with the session, where the student is to answer as before."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from torch import Tensor
 from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 
+Prompt = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Anchor:
-    """A request, the live version's own answer, and its final hidden states [answer, width]."""
+    """A request, the answer that a version gave itself, and its final hidden states [answer, width]."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
@@ -23,23 +25,23 @@ class Anchor:
 
 
 class AnchorPool:
-    """Answers anchors when they are first needed, several steps' worth together, and keeps what the live
-    version thought: its distributions cost one pass through the output head from then on."""
+    """Answers anchors when they are first needed, several steps' worth together, and keeps what the versions
+    thought: their distributions cost one pass through the output head from then on."""
 
     CHUNK = 32  # requests answered together
 
     def __init__(
         self,
         model: HFModel,
-        version: str,
-        groups: Sequence[Sequence[tuple[int, ...]]],
+        groups: Sequence[tuple[str, Sequence[Prompt]]],
         *,
         max_tokens: int,
         seed: int,
     ) -> None:
-        """`groups` of prompts (general ones; each earlier lesson's) take turns, so none is drowned."""
-        self._model, self._version, self._max_tokens, self._seed = model, version, max_tokens, seed
-        self._order = _interleave([_shuffled(group, seed) for group in groups if group])
+        """`groups` of prompts (general ones; each earlier lesson's), each with the version to be like there,
+        take turns, so none is drowned."""
+        self._model, self._max_tokens, self._seed = model, max_tokens, seed
+        self._order = _interleave([_shuffled(*group, seed) for group in groups if group[1]])
         self._known: list[Anchor] = []
 
     def __len__(self) -> int:
@@ -56,25 +58,29 @@ class AnchorPool:
 
     def _answer_more(self) -> None:
         start = len(self._known)
-        prompts = self._order[start : start + self.CHUNK]
+        asked = self._order[start : start + self.CHUNK]
         requests = [
-            GenerateRequest(p, Sampling(self._max_tokens, 1.0, seed=self._seed + start + i), self._version)
-            for i, p in enumerate(prompts)
+            GenerateRequest(prompt, Sampling(self._max_tokens, 1.0, seed=self._seed + start + i), version)
+            for i, (version, prompt) in enumerate(asked)
         ]
         answers = [tuple(g.tokens) for g in generate(self._model, requests, at_once=self.CHUNK)]
-        pairs = list(zip(prompts, answers, strict=True))
-        with torch.no_grad():
-            hidden = self._model.answers_hidden(pairs, self._model.adapter(self._version))
-        self._known += [Anchor(p, a, h.clone()) for (p, a), h in zip(pairs, hidden, strict=True)]
+        known: dict[int, Anchor] = {}
+        for version in dict.fromkeys(version for version, _ in asked):
+            own = [i for i, (v, _) in enumerate(asked) if v == version]
+            pairs = [(asked[i][1], answers[i]) for i in own]
+            with torch.no_grad():
+                hidden = self._model.answers_hidden(pairs, self._model.adapter(version))
+            known |= {i: Anchor(*pair, h.clone()) for i, pair, h in zip(own, pairs, hidden, strict=True)}
+        self._known += [known[i] for i in range(len(asked))]
 
 
-def _shuffled(prompts: Sequence[tuple[int, ...]], seed: int) -> list[tuple[int, ...]]:
-    out = list(prompts)
+def _shuffled(version: str, prompts: Sequence[Prompt], seed: int) -> list[tuple[str, Prompt]]:
+    out = [(version, prompt) for prompt in prompts]
     random.Random(seed).shuffle(out)
     return out
 
 
-def _interleave(groups: list[list[tuple[int, ...]]]) -> list[tuple[int, ...]]:
+def _interleave(groups: list[list[tuple[str, Prompt]]]) -> list[tuple[str, Prompt]]:
     """Half of the places go to the first (general) group, the others take turns in the rest.
 
     Short groups repeat, so that every stretch of the order has the same mix.

@@ -42,7 +42,7 @@ def rule(model: HFModel, share: float = 0.5, warm_up: int = 0) -> OPSD:
 
 def pool(model: HFModel) -> AnchorPool:
     prompts = [tuple(model.encode([Message("user", f"hello {i}")])) for i in range(5)]
-    return AnchorPool(model, BASE, [prompts], max_tokens=4, seed=0)
+    return AnchorPool(model, [(BASE, prompts)], max_tokens=4, seed=0)
 
 
 @pytest.fixture
