@@ -80,7 +80,7 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
             AnchorPool(model, calm, max_tokens=32, seed=0),
             model.fresh_adapter(config.rank, 0),
             config,
-            measure=lambda: 0.0,
+            measure=lambda: [],
             report=steps.append,
             folder=Path(folder),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,7 @@ class Progress:
     """Where a training stands; saved with every checkpoint."""
 
     step: int = 0
-    best_step: int = 0
+    best_step: int = 0  # the one that is kept
     best_accuracy: float = -1.0
     history: list[tuple[int, float]] = field(default_factory=list)  # (step, accuracy held back)
     tokens: int = 0  # sampled by the student
@@ -52,7 +53,7 @@ class Progress:
 
 
 Report = Callable[[StepReport], None]
-Measure = Callable[[], float]  # accuracy of STUDENT on practice that is held back
+Measure = Callable[[], Sequence[bool]]  # what of the practice that is held back STUDENT gets right
 
 
 def train(
@@ -67,7 +68,8 @@ def train(
     report: Report,
     folder: Path,
 ) -> Progress:
-    """Train `adapter` in place and leave it at its best measured step. Resumes from `folder`.
+    """Train `adapter` in place and leave it at the last step that, but for chance, was as good as the best
+    one measured: its anchors held longest. Resumes from `folder`.
 
     What is measured and kept is the moving average of the weights, which is steadier than they are at any one
     step (Polyak averaging, as in arXiv 1703.01780).
@@ -85,12 +87,12 @@ def train(
             if progress.step > steps[-1]:
                 run.average.refresh()
                 model.put(STUDENT, run.average)
-                accuracy = measure()
+                right = measure()
+                accuracy = sum(right) / max(1, len(right))
                 progress.history.append((progress.step, accuracy))
-                # A tie goes to the later step: its anchors held longer.
-                if accuracy >= progress.best_accuracy:
-                    progress.best_accuracy, progress.best_step = accuracy, progress.step
-                    best = run.average.copy()
+                progress.best_accuracy = max(progress.best_accuracy, accuracy)
+                if as_good(accuracy, progress.best_accuracy, len(right)):
+                    progress.best_step, best = progress.step, run.average.copy()
             report(replace(done, accuracy=progress.history[-1][1] if progress.history else None))
         checkpoint.save(folder, asdict(progress), [adapter, run.average, best], optimizer)
     adapter.trainable(False)
@@ -98,6 +100,14 @@ def train(
     adapter.refresh()
     model.put(STUDENT, adapter)
     return progress
+
+
+def as_good(accuracy: float, best: float, count: int) -> bool:
+    """Whether `accuracy` is within one standard error of the `best`, both of `count` requests (Breiman et
+    al., Classification and Regression Trees, 1984, section 3.4.3). By the rule of succession, the true share
+    behind the best is taken for (right + 1) / (count + 2): all of a few right is no certainty."""
+    true = (best * count + 1) / (count + 2)
+    return accuracy >= best - math.sqrt(true * (1 - true) / (count + 2))
 
 
 def finished(progress: Progress, config: LearnConfig) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightschool.config import LearnConfig
-from nightschool.learn.trainer import Progress, batch, finished
+from nightschool.learn.trainer import Progress, as_good, batch, finished
 from nightschool.models.lora import Adapter
 from tests.learn.conftest import QUICK
 
@@ -50,9 +50,23 @@ def test_the_best_measured_step_is_kept(learn: Learn) -> None:
     assert same(best, two)
 
 
-def test_a_tie_goes_to_the_later_step(learn: Learn) -> None:
-    progress, _ = learn(accuracies=[0.5, 0.5, 0.5])
-    assert progress.best_step == 6
+@pytest.mark.parametrize(
+    ("accuracies", "kept"),
+    [([0.5, 0.5, 0.5], 6), ([0.5, 0.7, 0.6], 6), ([0.5, 0.9, 0.7], 4), ([0.2, 1.0, 0.9], 4)],
+)
+def test_what_is_as_good_but_for_chance_goes_to_the_later_step(
+    learn: Learn, accuracies: list[float], kept: int
+) -> None:
+    progress, _ = learn(accuracies=accuracies)
+    assert (progress.best_step, progress.best_accuracy) == (kept, max(accuracies))
+
+
+def test_one_standard_error() -> None:
+    assert as_good(0.4, 0.5, 23)  # sqrt(0.5 * 0.5 / 25) = 0.1
+    assert not as_good(0.39, 0.5, 23)
+    assert as_good(10 / 12, 11 / 12, 12)  # one more wrong is chance
+    assert not as_good(11 / 12, 1.0, 12)
+    assert as_good(0.0, 0.0, 0)
 
 
 @pytest.mark.parametrize(
