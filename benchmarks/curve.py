@@ -63,7 +63,6 @@ def run(model: hf.HFModel, drift: Drift, name: str, config: Config) -> dict[str,
         began, away = time.perf_counter(), 0.0
         (lesson,) = night.prepare(store, [name], config.learn)
         room = encode(model, lesson, plan.parent, config.learn)
-        anchors = night.anchor_pool(model, plan, [])
         setup = time.perf_counter() - began
 
         def report(step: StepReport) -> None:
@@ -85,7 +84,7 @@ def run(model: hf.HFModel, drift: Drift, name: str, config: Config) -> dict[str,
             print("   ", {k: round(v, 3) for k, v in points[-1].items()}, flush=True)
 
         student = night.start_adapter(model, plan)
-        best = night.learn(model, plan, [room], anchors, student, Path(folder) / "dream", store, report)
+        best = night.learn(model, plan, [room], [], student, Path(folder) / "dream", store, report)
         total = time.perf_counter() - began - away
         ceiling = exam(BASE, store.session(name).messages)
     return {

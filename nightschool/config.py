@@ -103,7 +103,8 @@ class LearnConfig(_Section):
     live_weight: float = Field(default=0.1, ge=0)
     """Of `rlvr`'s KL to the live version."""
     anchors: int = Field(default=8, ge=0)
-    """Unrelated requests a step, on which the student is to stay what it was."""
+    """Unrelated requests a step, on which the student is to stay what it was; and as many of earlier lessons,
+    where there are any."""
     anchor_weight: float = Field(default=2.0, ge=0)
     """Of their KL in the loss."""
     clip: float = Field(default=1.0, gt=0)

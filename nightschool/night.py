@@ -25,7 +25,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +120,10 @@ def dream(
         rooms = [encode(model, lesson, plan.parent, plan.config.learn) for lesson in lessons]
         store.update_dream(plan.id, lessons={r.lesson.session_id: r.report() for r in rooms})
         earlier, retired = remember(model, store, plan, rooms)
-        anchors = anchor_pool(model, plan, earlier)
 
         stage("dreaming")
         student = start_adapter(model, plan)
-        progress = learn(model, plan, rooms, anchors, student, folder, store, report)
+        progress = learn(model, plan, rooms, earlier, student, folder, store, report)
 
         stage("at the gate")
         verdict = examine(model, plan, rooms, earlier, guards(model, store))
@@ -333,13 +332,14 @@ def learn(
     model: HFModel,
     plan: Plan,
     rooms: Sequence[Classroom],
-    anchors: AnchorPool,
+    earlier: Sequence[dict[str, Any]],
     student: lora.Adapter,
     folder: Path,
     store: Store,
     report: trainer.Report,
 ) -> trainer.Progress:
-    """Train the student; measured on the probes that steer. Raises DreamError where there is nothing to."""
+    """Train the student; measured on the probes that steer and on practice of earlier lessons: a dream is
+    not done while something old is lost. Raises DreamError where there is nothing to learn."""
     config = plan.config.learn
     courses = [course for room in rooms for course in room.courses]
     if not courses:
@@ -347,7 +347,9 @@ def learn(
             "these sessions teach nothing that the model does not do already: "
             "`nightschool lessons SESSION` shows what was looked at"
         )
+    anchors = anchor_pool(model, plan, earlier)
     steer = [probe for room in rooms for probe in room.steer]
+    steer += known(model, plan.parent, earlier, len(steer))
 
     def measure() -> Sequence[bool]:
         return passed(model, steer, STUDENT)
@@ -366,6 +368,15 @@ def learn(
     if config.rule != "auto":
         return train(config.rule, config.steps, student, folder)
     return bakeoff(train, config, student, folder)
+
+
+def known(model: HFModel, live: str, earlier: Sequence[dict[str, Any]], count: int) -> list[Probe]:
+    """Up to `count` of the earlier lessons' practice requests that the live version gets right, as many of
+    each."""
+    turns = zip_longest(*(entry["practice"] for entry in earlier))
+    asked = [Probe.from_json(p) for turn in turns for p in turn if p][: 2 * count]
+    right = passed(model, asked, live)
+    return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
 
 
 # Judge

@@ -130,3 +130,19 @@ def test_a_newer_session_retires_the_checks_that_it_contradicts(store: Store, ho
     later, more = night.remember(model, store, night.Plan("d", ("third",), "v@2", Config()), [unrelated])
     assert more == []
     assert [p["id"] for p in later[0]["probes"]] == ["old/h1"]
+
+
+def test_a_dream_is_steered_by_what_is_known_of_every_earlier_lesson() -> None:
+    model = cast(HFModel, _Speaking(lambda prompt, _: prompt.removeprefix("say ")))
+
+    def entry(name: str, *said: str) -> dict[str, Any]:
+        return {"practice": [probe(f"{name}{i}", f"say {s[0]}", s) for i, s in enumerate(said)]}
+
+    earlier = [entry("a", "1", "2", "3"), entry("b", "4", "5x", "6"), entry("c", "7x")]
+    assert [p.id for p in night.known(model, BASE, earlier, 3)] == [
+        "a0",
+        "b0",
+        "a1",
+    ]  # the other two are not known
+    assert [p.id for p in night.known(model, BASE, earlier, 9)] == ["a0", "b0", "a1", "a2", "b2"]
+    assert night.known(model, BASE, [], 9) == []

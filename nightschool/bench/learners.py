@@ -76,10 +76,9 @@ class Weights:
             (lesson,) = night.prepare(store, plan.sessions, learn)
             room = encode(model, lesson, plan.parent, learn)
             earlier, retired = night.remember(model, store, plan, [room])
-            anchors = night.anchor_pool(model, plan, earlier)
             student = night.start_adapter(model, plan)
             folder = self._home / "dreams" / plan.id
-            progress = night.learn(model, plan, [room], anchors, student, folder, store, lambda _: None)
+            progress = night.learn(model, plan, [room], earlier, student, folder, store, lambda _: None)
             name = night.keep(model, store, self._home, plan, [room], student, _UNGATED, retired)
             night.promote(store, plan, name)
             store.update_dream(plan.id, status="promoted", version=name)

@@ -38,19 +38,22 @@ class AnchorPool:
         max_tokens: int,
         seed: int,
     ) -> None:
-        """`groups` of prompts (general ones; each earlier lesson's), each with the version to be like there,
-        take turns, so none is drowned."""
+        """`groups` of prompts (general ones first; each earlier lesson's), each with the version to be like
+        there. The earlier lessons take turns, so none is drowned."""
         self._model, self._max_tokens, self._seed = model, max_tokens, seed
-        self._order = _interleave([_shuffled(*group, seed) for group in groups if group[1]])
+        shuffled = [_shuffled(*group, seed) for group in groups if group[1]]
+        self._order, self._kinds = _interleave(shuffled), min(2, len(shuffled))
         self._known: list[Anchor] = []
 
     def __len__(self) -> int:
         return len(self._order)
 
     def take(self, step: int, count: int) -> list[Anchor]:
-        """The anchors of a step (any step, in any order: a resumed dream sees the same ones)."""
+        """The anchors of a step (any step, in any order: a resumed dream sees the same ones): `count` general
+        ones and, where there are earlier lessons, as many of these."""
         if not self._order:
             return []
+        count *= self._kinds
         wanted = [i % len(self._order) for i in range(step * count, (step + 1) * count)]
         while wanted and max(wanted) >= len(self._known):
             self._answer_more()
