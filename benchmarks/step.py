@@ -29,7 +29,7 @@ from benchmarks.machine import describe, write
 from nightschool.config import LearnConfig, load
 from nightschool.demo import unseen
 from nightschool.learn.admission import admit
-from nightschool.learn.anchors import AnchorPool
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.drills import course
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
@@ -70,14 +70,14 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
         ((_, seats),) = admit(teaching, [taught])
         taught = replace(taught, drills=tuple(seat.drill for seat in seats))
     general = [general_prompt(model, text) for text in practice_anchors()]
-    calm = [(BASE, general)] if dreamt else []
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
             RULES[rule](teaching),
             [taught],
-            AnchorPool(model, calm, max_tokens=32, seed=0),
+            AnchorPool(model, BASE, general if dreamt else [], max_tokens=32, seed=0),
+            Rehearsal([], 0),
             model.fresh_adapter(config.rank, 0),
             config,
             measure=lambda: [],

@@ -36,7 +36,7 @@ from nightschool.gate.drift import Drift
 from nightschool.gate.probes import answers, passed
 from nightschool.gate.verdict import judge
 from nightschool.learn import trainer
-from nightschool.learn.anchors import AnchorPool
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.classroom import Classroom, encode
 from nightschool.learn.drills import answered
@@ -306,13 +306,17 @@ def guards(model: HFModel, store: Store) -> dict[str, list[Probe]]:
     return {session_id: probes for session_id, probes in found.items() if probes}
 
 
-def anchor_pool(model: HFModel, plan: Plan, earlier: Sequence[dict[str, Any]]) -> AnchorPool:
-    """General requests, answered by the base model (were it the live version, each night's small drift would
-    add to those before), and the practice of earlier lessons, answered by the live version."""
-    general = [general_prompt(model, text) for text in practice_anchors()]
-    rehearsal = [(plan.parent, [tuple(p["prompt"]) for p in entry["practice"]]) for entry in earlier]
-    groups = [(BASE, general), *rehearsal]
-    return AnchorPool(model, groups, max_tokens=32, seed=plan.config.learn.seed)
+def anchor_pool(model: HFModel, plan: Plan) -> AnchorPool:
+    """General requests, answered by the base model: were it the live version, each night's small drift would
+    add to those before."""
+    prompts = [general_prompt(model, text) for text in practice_anchors()]
+    return AnchorPool(model, BASE, prompts, max_tokens=32, seed=plan.config.learn.seed)
+
+
+def rehearsal(plan: Plan, earlier: Sequence[dict[str, Any]]) -> Rehearsal:
+    """The practice of earlier lessons."""
+    lessons = [[Probe.from_json(p) for p in entry["practice"]] for entry in earlier]
+    return Rehearsal([[(p.prompt, p.answer) for p in some] for some in lessons], plan.config.learn.seed)
 
 
 def general_prompt(model: HFModel, text: str) -> tuple[int, ...]:
@@ -347,7 +351,7 @@ def learn(
             "these sessions teach nothing that the model does not do already: "
             "`nightschool lessons SESSION` shows what was looked at"
         )
-    anchors = anchor_pool(model, plan, earlier)
+    anchors, old = anchor_pool(model, plan), rehearsal(plan, earlier)
     steer = [probe for room in rooms for probe in room.steer]
     steer += known(model, plan.parent, earlier, len(steer))
 
@@ -362,7 +366,7 @@ def learn(
         rule = RULES[name](Teaching(model, plan.parent, config))
         limited = config.model_copy(update={"steps": steps})
         return trainer.train(
-            model, rule, courses, anchors, adapter, limited, measure=measure, report=tell, folder=at
+            model, rule, courses, anchors, old, adapter, limited, measure=measure, report=tell, folder=at
         )
 
     if config.rule != "auto":

@@ -41,14 +41,15 @@ class Distil:
 
 @dataclass(frozen=True)
 class Imitate:
-    """Say just this: the mean of -log q(token)."""
+    """Say just this: `weight` times the mean of -log q(token)."""
 
     answers: Sequence[Sequence[int]]
+    weight: float = 1.0
 
     def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
         said_N = _flat(self.answers, student_CV.device)
         loss_C, gradient_CV = _surprise(student_CV, said_N[tokens])
-        return loss_C, gradient_CV.mul_(1 / len(said_N))
+        return loss_C, gradient_CV.mul_(self.weight / len(said_N))
 
 
 @dataclass(frozen=True)

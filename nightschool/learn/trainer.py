@@ -13,11 +13,11 @@ import torch
 
 from nightschool.config import LearnConfig
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import AnchorPool
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Rule, Trajectory
-from nightschool.learn.step import Batch, Distil, accumulate
+from nightschool.learn.step import Batch, Distil, Imitate, accumulate
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
@@ -61,6 +61,7 @@ def train(
     rule: Rule,
     courses: Sequence[Course],
     anchors: AnchorPool,
+    rehearsal: Rehearsal,
     adapter: Adapter,
     config: LearnConfig,
     *,
@@ -76,7 +77,9 @@ def train(
     """
     adapter.trainable(True)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.lr, weight_decay=0.0)
-    run = _Run(model, rule, courses, anchors, config, adapter, optimizer, adapter.copy(), Progress())
+    run = _Run(
+        model, rule, courses, anchors, rehearsal, config, adapter, optimizer, adapter.copy(), Progress()
+    )
     best, progress = adapter.copy(), run.progress
     if saved := checkpoint.load(folder, [adapter, run.average, best], optimizer):
         progress = run.progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
@@ -130,6 +133,7 @@ class _Run:
     rule: Rule
     courses: Sequence[Course]
     anchors: AnchorPool
+    rehearsal: Rehearsal
     config: LearnConfig
     adapter: Adapter
     optimizer: torch.optim.Optimizer
@@ -180,6 +184,8 @@ class _Run:
             live_ND = torch.cat([a.hidden_AD for a in held])
             calm = Distil(live_ND, forward_kl, config.anchor_weight)
             batches.append(([(a.prompt, a.answer) for a in held], calm))
+        if old := self.rehearsal.take(step, config.anchors):
+            batches.append((old, Imitate([answer for _, answer in old], config.anchor_weight)))
         losses = accumulate(self.model, self.adapter, batches)
         loss, *anchor_loss = (float(loss_N.mean()) for loss_N in losses)
         torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.clip)

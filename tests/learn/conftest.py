@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightschool.config import LearnConfig
-from nightschool.learn.anchors import AnchorPool
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.drills import Course, course
 from nightschool.learn.rules.common import Teaching
 from nightschool.learn.rules.opsd import OPSD
@@ -42,7 +42,7 @@ def rule(model: HFModel, share: float = 0.5, warm_up: int = 0) -> OPSD:
 
 def pool(model: HFModel) -> AnchorPool:
     prompts = [tuple(model.encode([Message("user", f"hello {i}")])) for i in range(5)]
-    return AnchorPool(model, [(BASE, prompts)], max_tokens=4, seed=0)
+    return AnchorPool(model, BASE, prompts, max_tokens=4, seed=0)
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., t
             rule(tiny),
             [tiny_course],
             pool(tiny),
+            Rehearsal([], 0),
             adapter,
             config,
             measure=lambda: [i < 10 * share for share in [next(left, 0.0)] for i in range(10)],
