@@ -29,14 +29,13 @@ from benchmarks.machine import describe, write
 from nightschool.config import LearnConfig, load
 from nightschool.demo import unseen
 from nightschool.learn.admission import admit
-from nightschool.learn.anchors import AnchorPool, Rehearsal
+from nightschool.learn.anchors import Rehearsal
 from nightschool.learn.drills import course
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import StepReport, train
-from nightschool.lessons.anchors import practice_anchors
 from nightschool.models import embedded, hf
-from nightschool.night import general_prompt
+from nightschool.night import anchor_pool
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40
@@ -69,14 +68,13 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
     if dreamt:
         ((_, seats),) = admit(teaching, [taught])
         taught = replace(taught, drills=tuple(seat.drill for seat in seats))
-    general = [general_prompt(model, text) for text in practice_anchors()]
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
             RULES[rule](teaching),
             [taught],
-            AnchorPool(model, BASE, general if dreamt else [], max_tokens=32, seed=0),
+            anchor_pool(model, config.seed),
             Rehearsal([], 0),
             model.fresh_adapter(config.rank, 0),
             config,

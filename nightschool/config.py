@@ -106,7 +106,7 @@ class LearnConfig(_Section):
     """Unrelated requests a step, on which the student is to stay what it was; and as many of earlier lessons,
     where there are any."""
     anchor_weight: float = Field(default=2.0, ge=0)
-    """Of their KL in the loss."""
+    """Of both in the loss: the KL of the former, the cross-entropy of the latter."""
     clip: float = Field(default=1.0, gt=0)
     """Largest norm of the gradient."""
     variations: int = Field(default=96, ge=0)

@@ -25,7 +25,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby, zip_longest
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from nightschool.gate.drift import Drift
 from nightschool.gate.probes import answers, passed
 from nightschool.gate.verdict import judge
 from nightschool.learn import trainer
-from nightschool.learn.anchors import AnchorPool, Rehearsal
+from nightschool.learn.anchors import AnchorPool, Rehearsal, in_turns
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.classroom import Classroom, encode
 from nightschool.learn.drills import answered
@@ -306,17 +306,11 @@ def guards(model: HFModel, store: Store) -> dict[str, list[Probe]]:
     return {session_id: probes for session_id, probes in found.items() if probes}
 
 
-def anchor_pool(model: HFModel, plan: Plan) -> AnchorPool:
+def anchor_pool(model: HFModel, seed: int) -> AnchorPool:
     """General requests, answered by the base model: were it the live version, each night's small drift would
     add to those before."""
     prompts = [general_prompt(model, text) for text in practice_anchors()]
-    return AnchorPool(model, BASE, prompts, max_tokens=32, seed=plan.config.learn.seed)
-
-
-def rehearsal(plan: Plan, earlier: Sequence[dict[str, Any]]) -> Rehearsal:
-    """The practice of earlier lessons."""
-    lessons = [[Probe.from_json(p) for p in entry["practice"]] for entry in earlier]
-    return Rehearsal([[(p.prompt, p.answer) for p in some] for some in lessons], plan.config.learn.seed)
+    return AnchorPool(model, BASE, prompts, max_tokens=32, seed=seed)
 
 
 def general_prompt(model: HFModel, text: str) -> tuple[int, ...]:
@@ -351,9 +345,11 @@ def learn(
             "these sessions teach nothing that the model does not do already: "
             "`nightschool lessons SESSION` shows what was looked at"
         )
-    anchors, old = anchor_pool(model, plan), rehearsal(plan, earlier)
+    anchors = anchor_pool(model, config.seed)
+    practice = [[Probe.from_json(p) for p in entry["practice"]] for entry in earlier]
+    rehearsal = Rehearsal([[(p.prompt, p.answer) for p in some] for some in practice], config.seed)
     steer = [probe for room in rooms for probe in room.steer]
-    steer += known(model, plan.parent, earlier, len(steer))
+    steer += known(model, plan.parent, practice, len(steer))
 
     def measure() -> Sequence[bool]:
         return passed(model, steer, STUDENT)
@@ -366,7 +362,16 @@ def learn(
         rule = RULES[name](Teaching(model, plan.parent, config))
         limited = config.model_copy(update={"steps": steps})
         return trainer.train(
-            model, rule, courses, anchors, old, adapter, limited, measure=measure, report=tell, folder=at
+            model,
+            rule,
+            courses,
+            anchors,
+            rehearsal,
+            adapter,
+            limited,
+            measure=measure,
+            report=tell,
+            folder=at,
         )
 
     if config.rule != "auto":
@@ -374,11 +379,10 @@ def learn(
     return bakeoff(train, config, student, folder)
 
 
-def known(model: HFModel, live: str, earlier: Sequence[dict[str, Any]], count: int) -> list[Probe]:
+def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
     """Up to `count` of the earlier lessons' practice requests that the live version gets right, as many of
     each."""
-    turns = zip_longest(*(entry["practice"] for entry in earlier))
-    asked = [Probe.from_json(p) for turn in turns for p in turn if p][: 2 * count]
+    asked = in_turns(practice)[: 2 * count]
     right = passed(model, asked, live)
     return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
 

@@ -135,14 +135,11 @@ def test_a_newer_session_retires_the_checks_that_it_contradicts(store: Store, ho
 def test_a_dream_is_steered_by_what_is_known_of_every_earlier_lesson() -> None:
     model = cast(HFModel, _Speaking(lambda prompt, _: prompt.removeprefix("say ")))
 
-    def entry(name: str, *said: str) -> dict[str, Any]:
-        return {"practice": [probe(f"{name}{i}", f"say {s[0]}", s) for i, s in enumerate(said)]}
+    def lesson(name: str, *said: str) -> list[Probe]:
+        return [Probe.from_json(probe(f"{name}{i}", f"say {s[0]}", s)) for i, s in enumerate(said)]
 
-    earlier = [entry("a", "1", "2", "3"), entry("b", "4", "5x", "6"), entry("c", "7x")]
-    assert [p.id for p in night.known(model, BASE, earlier, 3)] == [
-        "a0",
-        "b0",
-        "a1",
-    ]  # the other two are not known
+    # Two are not known: 5x and 7x.
+    earlier = [lesson("a", "1", "2", "3"), lesson("b", "4", "5x", "6"), lesson("c", "7x")]
+    assert [p.id for p in night.known(model, BASE, earlier, 3)] == ["a0", "b0", "a1"]
     assert [p.id for p in night.known(model, BASE, earlier, 9)] == ["a0", "b0", "a1", "a2", "b2"]
     assert night.known(model, BASE, [], 9) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import TypeVar
 
 import torch
@@ -70,13 +70,17 @@ class Rehearsal:
 
     def __init__(self, lessons: Sequence[Sequence[tuple[Prompt, Prompt]]], seed: int) -> None:
         """`lessons` of (prompt, answer). They take turns, so none is drowned."""
-        turns = zip_longest(*(_shuffled([pair for pair in some if pair[1]], seed) for some in lessons))
-        self._order = [pair for pair in chain.from_iterable(turns) if pair]
+        self._order = in_turns([_shuffled([pair for pair in some if pair[1]], seed) for some in lessons])
 
     def take(self, step: int, count: int) -> list[tuple[Prompt, Prompt]]:
         """The pairs of a step."""
         n = len(self._order)
         return [self._order[i % n] for i in range(step * count, (step + 1) * count)] if n else []
+
+
+def in_turns(lessons: Sequence[Sequence[_T]]) -> list[_T]:
+    """The first of each lesson, the second of each, and so on."""
+    return [item for turn in zip_longest(*lessons) for item in turn if item is not None]
 
 
 def _shuffled(items: Sequence[_T], seed: int) -> list[_T]:
