@@ -159,12 +159,15 @@ def main() -> None:
         model.eos = [-1]  # never sampled: every rollout has its full length
     # Ours first, one length after the other: the machine is not the same ten minutes later.
     wanted = [(rule, length) for rule in chosen.rules for length in chosen.lengths]
-    rows = [_row(model, *one, chosen.repeats, chosen.dreamt) for one in wanted]
+    rows = []
+    for one in wanted:
+        rows.append(_row(model, *one, chosen.repeats, chosen.dreamt))
+        print(_line(rows[-1]), flush=True)
     for row in rows:
         if chosen.peers and row["rule"] == chosen.rules[0]:
             theirs = trl(model, row["session"], chosen.repeats)
             row |= {"trl": _middle(theirs["seconds"]), "trl_peak_memory_bytes": theirs["peak_memory_bytes"]}
-        print(_line(row), flush=True)
+            print(_line(row), flush=True)
     floor = floor_seconds(model)
     first = rows[0]["ours"]["median"]
     by_rule = {rule: [r["ours"]["median"] for r in rows if r["rule"] == rule] for rule in chosen.rules}
