@@ -5,7 +5,8 @@
     prepare   each becomes a lesson: practice, and practice that is held back
     encode    the session's key-value cache once; what the teacher is better at is practised
     remember  what earlier lessons are defended with, but for what the new sessions say otherwise
-    learn     a learning rule (on-policy self-distillation), anchored; stops on held-back practice
+    learn     a learning rule (on-policy self-distillation), anchored; stops on held-back practice, and goes
+              back towards the live version as far as none of it is lost
     judge     the gate, on probes that neither trained nor steered anything
     keep      an immutable version with its provenance
     promote   one database row; the running server follows
@@ -40,6 +41,7 @@ from nightschool.learn.anchors import AnchorPool, Rehearsal, in_turns
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.classroom import Classroom, encode
 from nightschool.learn.drills import answered
+from nightschool.learn.interpolate import go_back
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import STUDENT, StepReport
@@ -129,6 +131,7 @@ def dream(
         verdict = examine(model, plan, rooms, earlier, guards(model, store))
         numbers = {
             "steps": progress.best_step,
+            "share": progress.share,
             "sampled_tokens": progress.tokens,
             "ceiling": {room.lesson.session_id: room.ceiling for room in rooms},
             "retired": retired,
@@ -374,9 +377,13 @@ def learn(
             folder=at,
         )
 
-    if config.rule != "auto":
-        return train(config.rule, config.steps, student, folder)
-    return bakeoff(train, config, student, folder)
+    start = student.copy()
+    if config.rule == "auto":
+        progress = bakeoff(train, config, student, folder)
+    else:
+        progress = train(config.rule, config.steps, student, folder)
+    progress.share = go_back(model, start, student, measure)
+    return progress
 
 
 def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:

@@ -96,6 +96,7 @@ class Weights:
             "practised": sum(room.report()["practised"].values()),
             "steps": progress.step,
             "best_step": progress.best_step,
+            "share": progress.share,
             "tokens": progress.tokens,
             "rule_chosen": progress.rule or None,
             "sparsity": sparsity(model, adapter),

@@ -50,6 +50,7 @@ class Progress:
     history: list[tuple[int, float]] = field(default_factory=list)  # (step, accuracy held back)
     tokens: int = 0  # sampled by the student
     rule: str = ""  # that `auto` chose
+    share: float = 1.0  # of the way from the start that is kept (`learn.interpolate`)
 
 
 Report = Callable[[StepReport], None]

@@ -1,0 +1,29 @@
+"""How far back a trained adapter goes."""
+
+import pytest
+import torch
+
+from nightschool.learn.interpolate import go_back
+from nightschool.learn.trainer import STUDENT
+from nightschool.models.hf import HFModel
+
+
+@pytest.mark.parametrize(
+    ("right", "kept"),
+    [
+        ([3, 2], 1.0),  # the first step back loses one
+        ([3, 3, 2], 0.9),
+        ([3, 4, 3, 2], 0.8),  # what is gained on the way is not asked for again
+        ([3, 3, 3, 3], 0.7),
+        ([0, 0, 0, 0], 0.7),  # nothing was learned: nothing is lost
+    ],
+)
+def test_it_goes_back_until_something_is_lost(tiny: HFModel, right: list[int], kept: float) -> None:
+    start, student = tiny.fresh_adapter(4, 0), tiny.fresh_adapter(4, 1)
+    begun, ended = start.copy(), student.copy()
+    left = iter(right)
+    assert go_back(tiny, start, student, lambda: [True] * next(left)) == kept
+    assert next(left, None) is None  # not measured more often than needed
+    for a, z, now in zip(begun.parameters(), ended.parameters(), student.parameters(), strict=True):
+        torch.testing.assert_close(now, a + kept * (z - a))
+    assert tiny.adapter(STUDENT) is student
