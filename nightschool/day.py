@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -24,8 +25,13 @@ from nightschool.versions.files import verify
 def app(config: Config, home: Path) -> FastAPI:
     """The server's application, with the model loaded."""
     store = Store.open(home)
+    # A thread that has computed in parallel keeps its helpers for life, and with more helpers than cores
+    # libgomp lets all of them sleep between two products (half the speed). So the thread that loads ends here,
+    # and the engine's is the only one of its kind.
+    with ThreadPoolExecutor(1) as loader:
+        model = loader.submit(hf.load, config.model).result()
     return create_app(
-        hf.load(config.model),
+        model,
         store,
         config.serve,
         dream=lambda: start_dream(store, config, home),

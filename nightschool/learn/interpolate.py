@@ -6,7 +6,7 @@ from nightschool.learn.trainer import STUDENT, Measure
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
-SHARES = (0.9, 0.8, 0.7)  # of the way from the start to where the training ended
+SHARES = (0.9, 0.8)  # of the way from the start to where the training ended
 
 
 def go_back(model: HFModel, start: Adapter, student: Adapter, measure: Measure) -> float:
