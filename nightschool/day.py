@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -61,6 +62,9 @@ def start_dream(store: Store, config: Config, home: Path, *, again: bool = True)
             stderr=log,
             start_new_session=True,  # a dream outlives a restart of the server
         )
+    # Where Linux groups processes by session, niceness counts within a group only: the group needs its own.
+    with suppress(OSError):
+        Path(f"/proc/{process.pid}/autogroup").write_text("19")
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
     return plan.id
 
