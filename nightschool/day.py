@@ -26,9 +26,9 @@ from nightschool.versions.files import verify
 def app(config: Config, home: Path) -> FastAPI:
     """The server's application, with the model loaded."""
     store = Store.open(home)
-    # A thread that has computed in parallel keeps its helpers for life, and with more helpers than cores
-    # libgomp lets all of them sleep between two products (half the speed). So the thread that loads ends here,
-    # and the engine's is the only one of its kind.
+    # A thread that has computed in parallel keeps its helpers for life, and where there are more helpers than
+    # cores, libgomp lets all of them sleep between two products (half the speed). So the thread that loads
+    # ends here, and the engine's is the only one of its kind.
     with ThreadPoolExecutor(1) as loader:
         model = loader.submit(hf.load, config.model).result()
     return create_app(
@@ -62,11 +62,16 @@ def start_dream(store: Store, config: Config, home: Path, *, again: bool = True)
             stderr=log,
             start_new_session=True,  # a dream outlives a restart of the server
         )
-    # Where Linux groups processes by session, niceness counts within a group only: the group needs its own.
-    with suppress(OSError):
-        Path(f"/proc/{process.pid}/autogroup").write_text("19")
+    yield_to_others(process.pid)
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
     return plan.id
+
+
+def yield_to_others(pid: int) -> None:
+    """Give the session of a process the lowest priority: where Linux groups processes by session (autogroup),
+    their own niceness counts within the group only."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text("19")
 
 
 def run(config: Config, home: Path) -> None:
