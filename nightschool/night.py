@@ -382,7 +382,7 @@ def learn(
         progress = bakeoff(train, config, student, folder)
     else:
         progress = train(config.rule, config.steps, student, folder)
-    progress.share = go_back(model, start, student, measure)
+    progress.share = go_back(model, start, student, progress.kept_accuracy, measure)
     return progress
 
 

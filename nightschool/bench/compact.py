@@ -17,6 +17,7 @@ from nightschool.learn.classroom import Classroom
 from nightschool.learn.drills import Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.step import Distil, back
+from nightschool.learn.trainer import accuracy_of
 from nightschool.models.attention import Packed
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
@@ -42,8 +43,8 @@ def train(model: HFModel, room: Classroom, config: LearnConfig) -> tuple[PrefixC
         if step % config.ahead == 0 or step == config.steps:
             now = _cache(model, tokens, layers)
             right = model.agrees(asked, prefix=now)
-            if sum(right) >= most * max(1, len(right)):
-                best, most = now, sum(right) / max(1, len(right))
+            if (accuracy := accuracy_of(right)) >= most:
+                best, most = now, accuracy
             if most == 1.0:
                 break
     return best, step

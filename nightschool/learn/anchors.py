@@ -43,9 +43,7 @@ class AnchorPool:
 
     def take(self, step: int, count: int) -> list[Anchor]:
         """The anchors of a step (any step, in any order: a resumed dream sees the same ones)."""
-        if not self._order:
-            return []
-        wanted = [i % len(self._order) for i in range(step * count, (step + 1) * count)]
+        wanted = _turn(step, count, len(self._order))
         while wanted and max(wanted) >= len(self._known):
             self._answer_more()
         return [self._known[i] for i in wanted]
@@ -74,13 +72,17 @@ class Rehearsal:
 
     def take(self, step: int, count: int) -> list[tuple[Prompt, Prompt]]:
         """The pairs of a step."""
-        n = len(self._order)
-        return [self._order[i % n] for i in range(step * count, (step + 1) * count)] if n else []
+        return [self._order[i] for i in _turn(step, count, len(self._order))]
 
 
 def in_turns(lessons: Sequence[Sequence[_T]]) -> list[_T]:
     """The first of each lesson, the second of each, and so on."""
     return [item for turn in zip_longest(*lessons) for item in turn if item is not None]
+
+
+def _turn(step: int, count: int, length: int) -> list[int]:
+    """Which `count` places of an order a step takes: one after the other, and from the start again."""
+    return [i % length for i in range(step * count, (step + 1) * count)] if length else []
 
 
 def _shuffled(items: Sequence[_T], seed: int) -> list[_T]:

@@ -52,6 +52,11 @@ class Progress:
     rule: str = ""  # that `auto` chose
     share: float = 1.0  # of the way from the start that is kept (`learn.interpolate`)
 
+    @property
+    def kept_accuracy(self) -> float:
+        """What was measured at the step that is kept."""
+        return dict(self.history)[self.best_step]
+
 
 Report = Callable[[StepReport], None]
 Measure = Callable[[], Sequence[bool]]  # what of the practice that is held back STUDENT gets right
@@ -92,7 +97,7 @@ def train(
                 run.average.refresh()
                 model.put(STUDENT, run.average)
                 right = measure()
-                accuracy = sum(right) / max(1, len(right))
+                accuracy = accuracy_of(right)
                 progress.history.append((progress.step, accuracy))
                 progress.best_accuracy = max(progress.best_accuracy, accuracy)
                 if as_good(accuracy, progress.best_accuracy, len(right)):
@@ -104,6 +109,11 @@ def train(
     adapter.refresh()
     model.put(STUDENT, adapter)
     return progress
+
+
+def accuracy_of(right: Sequence[bool]) -> float:
+    """Of what was measured, the share that is right."""
+    return sum(right) / max(1, len(right))
 
 
 def as_good(accuracy: float, best: float, count: int) -> bool:
@@ -182,8 +192,8 @@ class _Run:
         config, started = self.config, time.perf_counter()
         batches = [lesson]
         if held := self.anchors.take(step, config.anchors):
-            live_ND = torch.cat([a.hidden_AD for a in held])
-            calm = Distil(live_ND, forward_kl, config.anchor_weight)
+            anchored_ND = torch.cat([a.hidden_AD for a in held])
+            calm = Distil(anchored_ND, forward_kl, config.anchor_weight)
             batches.append(([(a.prompt, a.answer) for a in held], calm))
         if old := self.rehearsal.take(step, config.anchors):
             batches.append((old, Imitate([answer for _, answer in old], config.anchor_weight)))

@@ -59,6 +59,7 @@ def test_what_is_as_good_but_for_chance_goes_to_the_later_step(
 ) -> None:
     progress, _ = learn(accuracies=accuracies)
     assert (progress.best_step, progress.best_accuracy) == (kept, max(accuracies))
+    assert progress.kept_accuracy == accuracies[kept // 2 - 1]
 
 
 def test_one_standard_error() -> None:
