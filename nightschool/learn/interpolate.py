@@ -6,24 +6,27 @@ from nightschool.learn.trainer import STUDENT, Measure, accuracy_of
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
-SHARES = (0.9, 0.8)  # of the way from the start to where the training ended
+# Of the way from the start to where the training ended. Six suites lost nothing of 40 to 160 unseen requests
+# at 0.9; at 0.8 style fell from 0.99 to 0.93, and the few requests that a dream measures did not see it.
+SHARE = 0.9
 
 
 def go_back(model: HFModel, start: Adapter, student: Adapter, accuracy: float, measure: Measure) -> float:
-    """Move `student` back towards `start` as long as not one request less of those measured is right than at
-    its end (`accuracy`), and return the share of the way that it keeps. What was trained is robust to that,
-    and the drift on everything else falls about with the square of the share (interpolation of weights:
+    """Move `student` back towards `start` where not one request less of those measured is right there than
+    at its end (`accuracy`), and return the share of the way that it keeps. What was trained is robust to
+    that, and the drift on everything else falls about with the square of the share (interpolation of weights:
     WiSE-FT, arXiv 2109.01903)."""
-    end, kept = student.copy(), 1.0
-    for share in SHARES:
-        part = start.copy()
-        part.approach(end, share)
-        part.refresh()
-        model.put(STUDENT, part)
-        if accuracy_of(measure()) < accuracy:
-            break
-        kept = share
-        student.approach(part, 1.0)
+    end, kept = student.copy(), SHARE
+    _stand(model, student, start, end, SHARE)
+    if accuracy_of(measure()) < accuracy:
+        kept = 1.0
+        _stand(model, student, start, end, kept)
+    return kept
+
+
+def _stand(model: HFModel, student: Adapter, start: Adapter, end: Adapter, share: float) -> None:
+    """Put `student` a share of the way from `start` to `end`."""
+    student.approach(start, 1.0)
+    student.approach(end, share)
     student.refresh()
     model.put(STUDENT, student)
-    return kept
