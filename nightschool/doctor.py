@@ -36,6 +36,7 @@ def examine(config: Config, home: Path) -> list[Finding]:
     checks: list[Callable[[Config, Path], Finding]] = [
         _machine,
         _torch,
+        _native,
         _memory,
         _disk,
         _model,
@@ -64,6 +65,14 @@ def _torch(config: Config, home: Path) -> Finding:
     return Finding(
         "torch", "ok", f"{torch.__version__} on the CPU ({torch.backends.cpu.get_cpu_capability()})"
     )
+
+
+def _native(config: Config, home: Path) -> Finding:
+    from nightschool.models import native
+
+    if native.library() is None:
+        return Finding("compiler", "warn", "none: answers come slower", "install g++, or set CXX")
+    return Finding("compiler", "ok", "small operations are compiled")
 
 
 def _memory(config: Config, home: Path) -> Finding:

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from nightschool.models import native
 from nightschool.models.cache import Cache, PrefixCache, RowCache, length
 
 
@@ -138,6 +139,8 @@ class Decoding:
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         rows, heads, width = q_THD.shape  # a token is a row here
+        if self._prefix is None and width in native.WIDTHS and native.serves(q_THD):
+            return native.attend(q_THD, k_TGD, v_TGD, *self._cache.place(layer))
         groups = k_TGD.shape[1]
         keys, values = self._cache.write(layer, k_TGD, v_TGD)
         # The query heads that share a key head become its queries, so nothing is repeated.

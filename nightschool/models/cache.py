@@ -117,6 +117,12 @@ class RowCache:
         mask = torch.zeros(unseen.shape, dtype=dtype, device=device).masked_fill_(unseen, float("-inf"))
         return mask[:, None, None]
 
+    def place(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Where the step writes: all slots [slots, 2 * key heads, room, width], and at which token of each
+        row's slot."""
+        assert self._at is not None
+        return self._layers[layer], self._at[1]
+
     def write(self, layer: int, k_RGD: Tensor, v_RGD: Tensor) -> tuple[Tensor, Tensor]:
         """Add the step's keys and values; all of them so far, [rows, key heads, longest, width] each."""
         assert self._at is not None

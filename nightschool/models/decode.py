@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nightschool.models import lora
+from nightschool.models import lora, native
 from nightschool.models.attention import Decoding
 from nightschool.models.base import FinishReason, GenerateRequest, Sampling, TokenOut
 from nightschool.models.cache import Cache, Kept, PrefixCache, RowCache, joined, length
@@ -178,20 +178,23 @@ def sample(
     Greedy at temperature 0, else by inversion of the cumulative distribution with one uniform number of the
     row's own generator, so a row's draws do not depend on its neighbours.
     """
-    logits_RV = logits_RV.float()
-    logits_RV = logits_RV - logits_RV.amax(-1, keepdim=True)
-    p_RV = logits_RV.exp()
-    tokens = logits_RV.argmax(-1)
+    tokens, total_R = likeliest(logits_RV)
     for i, (sampling, rng) in enumerate(zip(samplings, rngs, strict=True)):
         if sampling.temperature > 0:
-            p_V = p_RV[i] if sampling.temperature == 1 else (logits_RV[i] / sampling.temperature).exp()
+            p_V = ((logits_RV[i].float() - total_R[i]) / sampling.temperature).exp()
             if sampling.top_p < 1:
                 p_V = nucleus(p_V, sampling.top_p)
             cdf_V = p_V.cumsum(-1)
             u = torch.rand(1, generator=rng).to(cdf_V.device) * cdf_V[-1]
             tokens[i] = torch.searchsorted(cdf_V, u, right=True)[0].clamp(max=len(cdf_V) - 1)
-    at = tokens[:, None]
-    return tokens, (logits_RV.gather(1, at) - p_RV.sum(-1, keepdim=True).log())[:, 0]
+    return tokens, logits_RV.gather(1, tokens[:, None])[:, 0].float() - total_R
+
+
+def likeliest(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row's first largest, and the logarithm of the sum of its exponentials, in float32."""
+    if native.serves(logits_RV):
+        return native.likeliest(logits_RV)
+    return logits_RV.argmax(-1), logits_RV.float().logsumexp(-1)
 
 
 def nucleus(p_V: Tensor, top_p: float) -> Tensor:

@@ -22,9 +22,10 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from nightschool.errors import VersionError
+from nightschool.models import native
 
 _PREFIX = "base_model.model."
-_FEW = 64  # tokens up to which small products are faster in float32 on a CPU
+_FEW = 64  # tokens up to which a CPU is faster another way
 Pair = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank]
 
 
@@ -76,6 +77,7 @@ class Adapter:
             name: (a.detach(), self._spread(name, b.detach())) for name, (a, b) in self.masters.items()
         }
         self._rounded = {n: (a.to(self._dtype), b.to(self._dtype)) for n, (a, b) in self._exact.items()}
+        self._packed: dict[str, Pair] = {}  # made when few tokens first need them
 
     @torch.no_grad()
     def approach(self, other: Adapter, share: float) -> None:
@@ -94,9 +96,21 @@ class Adapter:
         if torch.is_grad_enabled():
             a, b = self.masters[name]
             return linear(linear(x, a.to(x.dtype)), self._spread(name, b).to(x.dtype))
-        exact = x.device.type == "cpu" and x.shape[0] <= _FEW
-        a, b = (self._exact if exact else self._rounded)[name]
-        return linear(linear(x.float() if exact else x, a), b)
+        if x.device.type == "cpu" and x.shape[0] <= _FEW:
+            return self._of_few(name, x)
+        a, b = self._rounded[name]
+        return linear(linear(x, a), b)
+
+    def _of_few(self, name: str, x: Tensor) -> Tensor:
+        """By packed weights, or else in float32: in which torch's small products are faster."""
+        a, b = self._rounded[name]
+        if not (native.multiplies(a) and native.multiplies(b)):
+            a, b = self._exact[name]
+            return linear(linear(x.float(), a), b)
+        if name not in self._packed:
+            self._packed[name] = native.packed(a), native.packed(b)
+        packed_a, packed_b = self._packed[name]
+        return native.product(native.product(x, packed_a, len(a)), packed_b, len(b))
 
     def state(self) -> dict[str, Tensor]:
         """Tensors under PEFT's names."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.linalg import vecdot
 
+from nightschool.models import native
+
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x [..., width] / root mean square over the width * weight, computed in float32; no gradient by the
@@ -15,6 +17,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if torch.is_grad_enabled():
         out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
         return out
+    if native.serves(x, weight):
+        return native.rms_norm(x, weight, eps)
     return _normed(x, eps)[0].mul_(weight).to(x.dtype)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 from nightschool.config import ServeConfig
@@ -19,15 +19,14 @@ T = TypeVar("T")
 class Stream:
     """The tokens of one answer, as they come. Iterate it once; `cancel` when nobody listens any more."""
 
-    def __init__(self, request: GenerateRequest, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: GenerateRequest) -> None:
         self.request = request
         self.cancelled = False
-        self._loop = loop
-        self._tokens: asyncio.Queue[TokenOut | Exception] = asyncio.Queue()
+        self.tokens: asyncio.Queue[TokenOut | Exception] = asyncio.Queue()
 
     async def __aiter__(self) -> AsyncIterator[TokenOut]:
         while True:
-            item = await self._tokens.get()
+            item = await self.tokens.get()
             if isinstance(item, Exception):
                 raise item
             yield item
@@ -37,13 +36,6 @@ class Stream:
     def cancel(self) -> None:
         self.cancelled = True
 
-    def put(self, item: TokenOut | Exception) -> None:
-        """Called by the engine's thread."""
-        try:
-            self._loop.call_soon_threadsafe(self._tokens.put_nowait, item)
-        except RuntimeError:  # the loop was closed: the server went down under this request
-            self.cancelled = True
-
 
 class Engine:
     """Decodes up to `max_batch` requests together; more wait in the order they came."""
@@ -51,9 +43,12 @@ class Engine:
     def __init__(self, model: LanguageModel, config: ServeConfig) -> None:
         self._model, self._config = model, config
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
+        """Call from the event loop that all requests come from."""
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,7 +58,7 @@ class Engine:
 
     def submit(self, request: GenerateRequest) -> Stream:
         """Queue a request; call from the event loop."""
-        stream = Stream(request, asyncio.get_running_loop())
+        stream = Stream(request)
         self._inbox.put(stream)
         return stream
 
@@ -101,11 +96,10 @@ class Engine:
                 self._deliver(batch, running)
             except Exception as e:
                 log.exception("decoding failed")
-                for stream in running.values():
-                    stream.put(e)
+                self._hand_over([(stream, e) for stream in running.values()])
                 batch, running = self._batch(), {}
-        for stream in [*running.values(), *waiting]:
-            stream.put(ConnectionAbortedError("the server is going down"))
+        down = ConnectionAbortedError("the server is going down")
+        self._hand_over([(stream, down) for stream in [*running.values(), *waiting]])
 
     def _batch(self) -> Batch:
         return self._model.batch(read_tokens=self._config.read_tokens, kept_tokens=self._config.kept_tokens)
@@ -130,15 +124,31 @@ class Engine:
             try:
                 running[batch.add([stream.request])[0]] = stream
             except Exception as e:  # noqa: BLE001 - only this request is at fault
-                stream.put(e)
+                self._hand_over([(stream, e)])
 
     def _deliver(self, batch: Batch, running: dict[int, Stream]) -> None:
         if not running:
             return
+        said = list[tuple[Stream, TokenOut | Exception]]()
         for token in batch.step():
             stream = running.get(token.row)
             if stream is None:
                 continue
             if token.finish:
                 del running[token.row]
-            stream.put(token)
+            said.append((stream, token))
+        self._hand_over(said)
+
+    def _hand_over(self, items: Sequence[tuple[Stream, TokenOut | Exception]]) -> None:
+        """Give streams what is new, all at once: to wake the event loop costs more than to send a token."""
+
+        def put() -> None:
+            for stream, item in items:
+                stream.tokens.put_nowait(item)
+
+        assert self._loop
+        try:
+            self._loop.call_soon_threadsafe(put)
+        except RuntimeError:  # the loop was closed: the server went down under these requests
+            for stream, _ in items:
+                stream.cancelled = True

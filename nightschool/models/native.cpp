@@ -1,0 +1,261 @@
+// A decoder layer's small operations on bfloat16, each in one pass: torch takes five to ten for each of them, and
+// a product apiece for every row's attention. All computed in float. Compiled by native.py; no Python in here.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+using bf16 = uint16_t;
+static const int64_t BUSY = 1 << 15;  // elements (products: four times as many) that are worth a second thread
+
+static inline float wide(bf16 x) {
+    uint32_t bits = uint32_t(x) << 16;
+    float out;
+    std::memcpy(&out, &bits, 4);
+    return out;
+}
+
+static inline bf16 narrow(float x) {  // to the nearest, ties to even
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+// e^x to 2e-7 of itself: 2^n, and the Taylor series of e^r for the rest, |r| <= ln(2) / 2.
+static inline float exponential(float x) {
+    x = std::min(std::max(x, -87.0f), 88.0f);
+    float n = std::rint(x * 1.44269504f);
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1 + r * (1 + r * (0.5f + r * (1.6666667e-1f + r * (4.1666667e-2f + r * (8.333333e-3f + r * 1.388889e-3f)))));
+    int32_t bits = (int32_t(n) + 127) << 23;
+    float power;
+    std::memcpy(&power, &bits, 4);
+    return p * power;
+}
+
+// Sixteen numbers at once: GCC and Clang make of it what the processor has.
+typedef float lanes __attribute__((vector_size(64)));
+typedef float half_lanes __attribute__((vector_size(32)));
+typedef float quarter_lanes __attribute__((vector_size(16)));
+typedef uint32_t words __attribute__((vector_size(64)));
+typedef bf16 half_words __attribute__((vector_size(32)));
+
+static inline lanes wide_lanes(const bf16 *x) {
+    half_words narrow_;
+    std::memcpy(&narrow_, x, sizeof narrow_);
+    words bits = __builtin_convertvector(narrow_, words) << 16;
+    lanes out;
+    std::memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+static inline float sum_of(lanes x) {
+    half_lanes eight = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                       __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+    quarter_lanes four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) +
+                         __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+// Weights in blocks of 32 outputs: for every two inputs, both weights of the first output, of the second, ... Then
+// the sums of sixteen outputs grow side by side, and memory is read from front to back.
+static const int BLOCK = 32;
+
+#ifdef __AVX512BF16__
+typedef __m512bh pairs;  // two weights of sixteen outputs each
+static inline pairs pairs_at(const bf16 *w) { return (pairs)_mm512_loadu_si512(w); }
+static inline lanes add_products(lanes sums, uint32_t two, pairs weights) {
+    return _mm512_dpbf16_ps(sums, (pairs)_mm512_set1_epi32(two), weights);
+}
+#else
+typedef words pairs;
+static inline pairs pairs_at(const bf16 *w) {
+    pairs out;
+    std::memcpy(&out, w, sizeof out);
+    return out;
+}
+static inline lanes add_products(lanes sums, uint32_t two, pairs weights) {
+    words bits = weights << 16, more = weights & 0xffff0000;
+    lanes first, second;
+    std::memcpy(&first, &bits, sizeof first);
+    std::memcpy(&second, &more, sizeof second);
+    return sums + wide(two & 0xffff) * first + wide(two >> 16) * second;
+}
+#endif
+
+// The first `outs` outputs of a block for ROWS rows of x [inner]; rows of out are `width` apart.
+template <int ROWS>
+static void products(const bf16 *x, const bf16 *w, bf16 *out, int64_t inner, int64_t width, int64_t outs) {
+    lanes low[ROWS] = {}, high[ROWS] = {};
+    for (int64_t i = 0; i < inner; i += 2) {
+        pairs first = pairs_at(w + i * BLOCK), second = pairs_at(w + i * BLOCK + BLOCK);
+        for (int r = 0; r < ROWS; r++) {
+            uint32_t two;
+            std::memcpy(&two, x + r * inner + i, sizeof two);
+            low[r] = add_products(low[r], two, first);
+            high[r] = add_products(high[r], two, second);
+        }
+    }
+    for (int r = 0; r < ROWS; r++) {
+        bf16 line[BLOCK];
+        for (int o = 0; o < 16; o++) line[o] = narrow(low[r][o]), line[16 + o] = narrow(high[r][o]);
+        std::memcpy(out + r * width, line, outs * sizeof(bf16));
+    }
+}
+
+typedef void (*Products)(const bf16 *, const bf16 *, bf16 *, int64_t, int64_t, int64_t);
+static const Products PRODUCTS[] = {nullptr,     products<1>, products<2>, products<3>, products<4>,
+                                    products<5>, products<6>, products<7>, products<8>};
+
+// Attention of QUERIES queries over `count` keys, `score` [QUERIES, count] to write on. What is known beforehand
+// stays in registers.
+template <int WIDTH, int QUERIES>
+static void attend_some(const bf16 *queries, const bf16 *keys, const bf16 *values, bf16 *out, int64_t count,
+                        float *score) {
+    const int parts = WIDTH / 16;
+    const float scale = 1 / std::sqrt(float(WIDTH));
+    lanes query[QUERIES][parts], sum[QUERIES][parts] = {};
+    for (int q = 0; q < QUERIES; q++)
+        for (int i = 0; i < parts; i++) query[q][i] = wide_lanes(queries + q * WIDTH + 16 * i) * scale;
+    for (int64_t j = 0; j < count; j++) {
+        lanes dot[QUERIES] = {};
+        for (int i = 0; i < parts; i++) {
+            lanes key = wide_lanes(keys + j * WIDTH + 16 * i);
+            for (int q = 0; q < QUERIES; q++) dot[q] += query[q][i] * key;
+        }
+        for (int q = 0; q < QUERIES; q++) score[q * count + j] = sum_of(dot[q]);
+    }
+    for (int q = 0; q < QUERIES; q++) {
+        float *s = score + q * count, most = s[0], total = 0;
+#pragma omp simd reduction(max : most)
+        for (int64_t j = 0; j < count; j++) most = std::max(most, s[j]);
+#pragma omp simd reduction(+ : total)
+        for (int64_t j = 0; j < count; j++) total += s[j] = exponential(s[j] - most);
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++) s[j] /= total;
+    }
+    for (int64_t j = 0; j < count; j++)
+        for (int i = 0; i < parts; i++) {
+            lanes value = wide_lanes(values + j * WIDTH + 16 * i);
+            for (int q = 0; q < QUERIES; q++) sum[q][i] += value * score[q * count + j];
+        }
+    for (int q = 0; q < QUERIES; q++)
+        for (int i = 0; i < WIDTH; i++) out[q * WIDTH + i] = narrow(sum[q][i / 16][i % 16]);
+}
+
+// The same for any number of queries.
+template <int WIDTH>
+static void attend_all(const bf16 *queries, const bf16 *keys, const bf16 *values, bf16 *out, int64_t count,
+                       int64_t each) {
+    const int most = WIDTH == 64 ? 3 : 2;  // as many as there are registers for
+    std::vector<float> score(most * count);
+    for (; each >= most; each -= most, queries += most * WIDTH, out += most * WIDTH)
+        attend_some<WIDTH, most>(queries, keys, values, out, count, score.data());
+    for (; each; each--, queries += WIDTH, out += WIDTH)
+        attend_some<WIDTH, 1>(queries, keys, values, out, count, score.data());
+}
+
+extern "C" {
+
+// out = x / root mean square of its row * weight
+void rms_norm(const bf16 *x, const bf16 *weight, bf16 *out, int64_t rows, int64_t width, float eps) {
+#pragma omp parallel for if (rows * width > BUSY)
+    for (int64_t row = 0; row < rows; row++) {
+        const bf16 *in = x + row * width;
+        float squares = 0;
+#pragma omp simd reduction(+ : squares)
+        for (int64_t i = 0; i < width; i++) squares += wide(in[i]) * wide(in[i]);
+        float inverse = 1 / std::sqrt(squares / width + eps);
+#pragma omp simd
+        for (int64_t i = 0; i < width; i++)
+            out[row * width + i] = narrow(wide(in[i]) * inverse * wide(weight[i]));
+    }
+}
+
+// Rotary positions on the first `heads` heads of each row (`step` elements apart), in place. `sin` has its sign:
+// x * cos + (halves swapped) * sin.
+void rotate(bf16 *x, int64_t step, const bf16 *cos, const bf16 *sin, int64_t rows, int64_t heads, int64_t width) {
+    const int64_t half = width / 2;
+#pragma omp parallel for if (rows * heads * width > BUSY)
+    for (int64_t row = 0; row < rows; row++) {
+        const bf16 *c = cos + row * width, *s = sin + row * width;
+        for (int64_t head = 0; head < heads; head++) {
+            bf16 *low = x + row * step + head * width, *high = low + half;
+#pragma omp simd
+            for (int64_t i = 0; i < half; i++) {
+                float a = wide(low[i]), b = wide(high[i]);
+                low[i] = narrow(a * wide(c[i]) + b * wide(s[i]));
+                high[i] = narrow(b * wide(c[half + i]) + a * wide(s[half + i]));
+            }
+        }
+    }
+}
+
+// out[row] = silu(first half of x[row]) * second half
+void gated_silu(const bf16 *x, bf16 *out, int64_t rows, int64_t width) {
+#pragma omp parallel for if (rows * width > BUSY)
+    for (int64_t row = 0; row < rows; row++) {
+        const bf16 *gate = x + row * 2 * width, *up = gate + width;
+#pragma omp simd
+        for (int64_t i = 0; i < width; i++) {
+            float g = wide(gate[i]);
+            out[row * width + i] = narrow(g / (1 + exponential(-g)) * wide(up[i]));
+        }
+    }
+}
+
+// out [rows, width] = x [rows, inner] times weights in blocks (above), for few rows.
+void product(const bf16 *x, const bf16 *w, bf16 *out, int64_t rows, int64_t inner, int64_t width) {
+    const int64_t blocks = (width + BLOCK - 1) / BLOCK;
+#pragma omp parallel for schedule(static) if (rows * inner * width > 4 * BUSY)
+    for (int64_t block = 0; block < blocks; block++)
+        for (int64_t row = 0; row < rows; row += 8)
+            PRODUCTS[std::min<int64_t>(8, rows - row)](x + row * inner, w + block * BLOCK * inner,
+                                                       out + row * width + block * BLOCK, inner, width,
+                                                       std::min<int64_t>(BLOCK, width - block * BLOCK));
+}
+
+// Of each row the index of its first largest element, and log(sum(exp(row))).
+void likeliest(const bf16 *x, int64_t *index, float *total, int64_t rows, int64_t width) {
+#pragma omp parallel for if (rows * width > BUSY)
+    for (int64_t row = 0; row < rows; row++) {
+        const bf16 *in = x + row * width;
+        float most = wide(in[0]), sum = 0;
+#pragma omp simd reduction(max : most)
+        for (int64_t i = 0; i < width; i++) most = std::max(most, wide(in[i]));
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < width; i++) sum += exponential(wide(in[i]) - most);
+        index[row] = std::find_if(in, in + width, [=](bf16 one) { return wide(one) == most; }) - in;
+        total[row] = most + std::log(sum);
+    }
+}
+
+// One new token a row: writes its keys and values at `at[row]` of its slot in the cache, then attends to all up to
+// there. A row of q is [groups, each, width], of k and v [groups, width], rows are as many elements apart as the steps
+// say; a slot of the cache holds the keys of all groups, then their values, each [room, width]. A group's `each`
+// queries share its keys. The width is 64 or 128.
+void attend(const bf16 *q, int64_t q_step, const bf16 *k, int64_t k_step, const bf16 *v, int64_t v_step, bf16 *cache,
+            int64_t room, const int64_t *at, bf16 *out, int64_t rows, int64_t groups, int64_t each, int64_t width) {
+    int64_t seen = 0;
+    for (int64_t row = 0; row < rows; row++) seen += at[row] + 1;
+#pragma omp parallel for schedule(dynamic) if (seen * groups * each * width > BUSY)
+    for (int64_t one = 0; one < rows * groups; one++) {
+        const int64_t row = one / groups, group = one % groups, last = at[row], count = last + 1;
+        const bf16 *queries = q + row * q_step + group * each * width;
+        const bf16 *key = k + row * k_step + group * width, *value = v + row * v_step + group * width;
+        bf16 *keys = cache + (row * 2 * groups + group) * room * width, *values = keys + groups * room * width;
+        std::memcpy(keys + last * width, key, width * sizeof(bf16));
+        std::memcpy(values + last * width, value, width * sizeof(bf16));
+
+        bf16 *to = out + (row * groups + group) * each * width;
+        if (width == 64)
+            attend_all<64>(queries, keys, values, to, count, each);
+        else
+            attend_all<128>(queries, keys, values, to, count, each);
+    }
+}
+}

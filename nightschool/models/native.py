@@ -1,0 +1,158 @@
+"""A decoder layer's small operations on bfloat16 in C++ (`native.cpp`), each in one pass.
+
+Compiled when first needed, for the processor at hand, and kept beside the converted models. Where there is no
+compiler, torch's own operations do the same, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from ctypes import c_float, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from nightschool.models.embedded import cache_dir
+
+BLOCK = 32  # outputs that stand together in packed weights
+WIDTHS = (64, 128)  # of a head, that `attend` takes
+_SOURCE = Path(__file__).with_suffix(".cpp")
+_FLAGS = "-O3 -march=native -fopenmp -fno-math-errno -fno-trapping-math -shared -fPIC".split()
+_ARGUMENTS = {
+    "rms_norm": [*[c_void_p] * 3, *[c_int64] * 2, c_float],
+    "rotate": [c_void_p, c_int64, *[c_void_p] * 2, *[c_int64] * 3],
+    "gated_silu": [*[c_void_p] * 2, *[c_int64] * 2],
+    "product": [*[c_void_p] * 3, *[c_int64] * 3],
+    "likeliest": [*[c_void_p] * 3, *[c_int64] * 2],
+    "attend": [*[c_void_p, c_int64] * 4, *[c_void_p] * 2, *[c_int64] * 4],
+}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled operations; None where they cannot be had."""
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None or sys.platform != "linux":
+        return None
+    recipe = f"{_SOURCE.read_text()}{_FLAGS}{compiler}{_processor()}"
+    built = cache_dir().parent / f"native-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.so"
+    try:
+        if not built.exists():
+            _compile(compiler, built)
+        found = ctypes.CDLL(str(built))  # on the OpenMP that torch has loaded, so with its threads
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(found, name)
+        function.argtypes, function.restype = arguments, None
+    return found
+
+
+@cache
+def _processor() -> str:
+    """What its instructions are, in Linux' words."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _compile(compiler: str, built: Path) -> None:
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=built.parent) as folder:
+        made = Path(folder) / built.name
+        subprocess.run([compiler, *_FLAGS, "-o", made, _SOURCE], check=True, capture_output=True)
+        made.replace(built)  # whole or not at all: another process may be at it, too
+
+
+def serves(*tensors: Tensor) -> bool:
+    """Whether these operations take such tensors."""
+    ours = all(x.dtype == torch.bfloat16 and x.device.type == "cpu" for x in tensors)
+    return ours and not torch.is_grad_enabled() and library() is not None
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """As `norm.rms_norm`."""
+    x = x.contiguous()
+    out, width = torch.empty_like(x), x.shape[-1]
+    tokens = x.numel() // width
+    _library().rms_norm(x.data_ptr(), weight.data_ptr(), out.data_ptr(), tokens, width, eps)
+    return out
+
+
+def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> None:
+    """Turn the heads in place, as `decoder.rotated` does; sines signed."""
+    turned, by = (x_THD.data_ptr(), x_THD.stride(0)), (cos_T1D.data_ptr(), sin_T1D.data_ptr())
+    tokens, heads, width = x_THD.shape
+    _library().rotate(*turned, *by, tokens, heads, width)
+
+
+def gated_silu(gate_up_TD: Tensor) -> Tensor:
+    """silu(first half) * second half."""
+    tokens, width = gate_up_TD.shape[0], gate_up_TD.shape[1] // 2
+    out = gate_up_TD.new_empty((tokens, width))
+    _library().gated_silu(gate_up_TD.data_ptr(), out.data_ptr(), tokens, width)
+    return out
+
+
+def multiplies(weight: Tensor) -> bool:
+    """Whether `product` is the best there is for few rows. With AMX, oneDNN's is."""
+    return serves(weight) and weight.shape[1] % 2 == 0 and "amx_bf16" not in _processor()
+
+
+def packed(weight: Tensor) -> Tensor:
+    """Weights [out, in] in blocks, as `native.cpp` reads them, [out / BLOCK, in / 2, BLOCK, 2], filled up
+    with zeros."""
+    outputs, inner = weight.shape
+    blocks = -(-outputs // BLOCK)
+    whole = pad(weight, (0, 0, 0, blocks * BLOCK - outputs))
+    return whole.view(blocks, BLOCK, inner // 2, 2).transpose(1, 2).contiguous()
+
+
+def product(x_RD: Tensor, packed: Tensor, outputs: int) -> Tensor:
+    """x [rows, in] times weights [outputs, in] turned, which are packed."""
+    (rows, inner), x = x_RD.shape, x_RD.contiguous()
+    out = x.new_empty((rows, outputs))
+    _library().product(x.data_ptr(), packed.data_ptr(), out.data_ptr(), rows, inner, outputs)
+    return out
+
+
+def likeliest(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
+    """As `decode.likeliest`."""
+    logits, (rows, width) = logits_RV.contiguous(), logits_RV.shape
+    tokens = torch.empty(rows, dtype=torch.int64)
+    total = torch.empty(rows, dtype=torch.float32)
+    _library().likeliest(logits.data_ptr(), tokens.data_ptr(), total.data_ptr(), rows, width)
+    return tokens, total
+
+
+def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Tensor) -> Tensor:
+    """A new token a row: write its keys and values at `at_R` of its slot in the cache [slots, 2 * key heads,
+    room, width], and attend to all up to there: [rows, heads, width]."""
+    (rows, heads, width), groups = q_RHD.shape, k_RGD.shape[1]
+    new = [x if x[0].is_contiguous() else x.contiguous() for x in (q_RHD, k_RGD, v_RGD)]
+    out = q_RHD.new_empty((rows, heads, width))
+    placed = (cache.data_ptr(), cache.shape[2], at_R.data_ptr())
+    _library().attend(
+        *[part for x in new for part in (x.data_ptr(), x.stride(0))],
+        *placed,
+        out.data_ptr(),
+        rows,
+        groups,
+        heads // groups,
+        width,
+    )
+    return out
+
+
+def _library() -> ctypes.CDLL:
+    found = library()
+    assert found
+    return found

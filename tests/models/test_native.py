@@ -1,0 +1,118 @@
+"""The compiled operations against the plain ones, which the other tests hold to transformers'."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention, silu
+
+from nightschool.models import native
+from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.models.hf import HFModel
+from tests.conftest import tiny_tokenizer
+from tests.models.test_decoder import net
+from tests.models.test_hf import randomised, tokens
+
+ROUNDING = {"rtol": 2**-7, "atol": 1e-2}  # of bfloat16
+sizes = st.integers(1, 70)
+
+
+@pytest.fixture(autouse=True)
+def compiled() -> Iterator[None]:
+    if native.library() is None:
+        pytest.skip("no compiler here")
+    with torch.no_grad():
+        yield
+
+
+def drawn(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))).bfloat16()
+
+
+@given(sizes, sizes)
+def test_norm(rows: int, width: int) -> None:
+    x, weight = drawn(rows, width), drawn(width)
+    plain = x.float() / (x.float().square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight.float()
+    torch.testing.assert_close(native.rms_norm(x, weight, 1e-5).float(), plain, **ROUNDING)
+
+
+@given(sizes, sizes)
+def test_gated(rows: int, width: int) -> None:
+    x = 4 * drawn(rows, 2 * width)
+    plain = silu(x[:, :width].float()) * x[:, width:].float()
+    torch.testing.assert_close(native.gated_silu(x).float(), plain, **ROUNDING)
+
+
+@given(sizes, st.integers(1, 4), st.integers(1, 20))
+def test_rotation_leaves_the_other_heads_alone(rows: int, heads: int, half: int) -> None:
+    x, cos, sin = drawn(rows, heads + 2, 2 * half), drawn(rows, 1, 2 * half), drawn(rows + 1, 1, 2 * half)[1:]
+    part, before = x[:, :heads], x.clone()
+    plain = part.float() * cos.float() + part.float().roll(half, -1) * sin.float()
+    native.rotate(part, cos, sin)
+    torch.testing.assert_close(part.float(), plain, **ROUNDING)
+    assert torch.equal(x[:, heads:], before[:, heads:])
+
+
+@given(st.integers(1, 20), st.integers(1, 150), sizes)
+def test_product(rows: int, half: int, width: int) -> None:
+    x, weight = drawn(rows, 2 * half), drawn(width, 2 * half)
+    plain = x.float() @ weight.float().T
+    found = native.product(x, native.packed(weight), width)
+    torch.testing.assert_close(found.float(), plain, **ROUNDING)
+
+
+@given(sizes, sizes)
+def test_likeliest(rows: int, width: int) -> None:
+    x = 4 * drawn(rows, width)
+    tokens, total = native.likeliest(x)
+    assert torch.equal(tokens, x.argmax(-1))
+    torch.testing.assert_close(total, x.float().logsumexp(-1))
+
+
+@given(st.sampled_from(native.WIDTHS), st.integers(1, 3), st.integers(1, 7), st.data())
+def test_attention(width: int, groups: int, each: int, data: st.DataObject) -> None:
+    at = torch.tensor(data.draw(st.lists(st.integers(0, 39), min_size=1, max_size=5)))
+    rows = len(at)
+    cache = drawn(rows + 1, 2 * groups, 40, width)
+    q, k = drawn(rows, groups * (each + 1), width).split([groups * each, groups], 1)
+    v = drawn(groups, rows, width).transpose(0, 1)  # as no decoder of ours hands it over, but another may
+    wanted, plain = cache.clone(), []
+    for row, end in enumerate(at.tolist()):
+        wanted[row, :groups, end], wanted[row, groups:, end] = k[row], v[row]
+        seen = wanted[row : row + 1, :, : end + 1].float()
+        queries = q[row].float().view(1, groups, each, width)
+        out = scaled_dot_product_attention(queries, seen[:, :groups], seen[:, groups:])
+        plain.append(out.reshape(groups * each, width))
+    torch.testing.assert_close(native.attend(q, k, v, cache, at).float(), torch.stack(plain), **ROUNDING)
+    assert torch.equal(cache, wanted)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "olmo2"])
+def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made() -> HFModel:
+        model = HFModel(net(kind, head_dim=64).to(torch.bfloat16), tiny_tokenizer(), kind)
+        model.put("a@1", randomised(model))
+        return model
+
+    asked = [(tuple(tokens(3 + i, 9 + i)), version) for i, version in enumerate(("base", "a@1", "base"))]
+    requests = [GenerateRequest(p, Sampling(6, temperature=1.0, seed=1), version) for p, version in asked]
+    said = generate(made(), requests)
+    monkeypatch.setattr(native, "library", lambda: None)
+    plain = made()
+    for (prompt, version), answer in zip(asked, said, strict=True):
+        (scored,) = plain.score([(prompt, answer.tokens)], version)
+        assert answer.logprobs == pytest.approx(scored, abs=0.3)
+
+
+def test_no_compiler_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert native.library.__wrapped__() is None
+
+
+def test_what_does_not_compile_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(native, "_FLAGS", ["--no-such-flag"])
+    assert native.library.__wrapped__() is None
