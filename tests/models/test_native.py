@@ -1,5 +1,6 @@
 """The compiled operations against the plain ones, which the other tests hold to transformers'."""
 
+import platform
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +106,19 @@ def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPa
     for (prompt, version), answer in zip(asked, said, strict=True):
         (scored,) = plain.score([(prompt, answer.tokens)], version)
         assert answer.logprobs == pytest.approx(scored, abs=0.3)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are x86's")
+@pytest.mark.parametrize("without", ["-mno-avx512bf16", "-mno-avx512f"])
+def test_product_on_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(native, "_FLAGS", [*native._FLAGS, "-mno-avx512bf16", without])
+    made = native.library.__wrapped__()
+    assert made
+    monkeypatch.setattr(native, "library", lambda: made)
+    x, weight = drawn(11, 50), drawn(40, 50)
+    found = native.product(x, native.packed(weight), 40)
+    torch.testing.assert_close(found.float(), x.float() @ weight.float().T, **ROUNDING)
 
 
 def test_no_compiler_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
