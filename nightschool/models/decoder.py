@@ -120,8 +120,7 @@ class Decoder:
 def _filled(tokens: int) -> int:
     """How many tokens a forward of some runs with. oneDNN compiles a kernel for every new number of rows and
     keeps a thousand of them: a dream would see them all."""
-    step = 1 if tokens <= _FEW else 32
-    return -(-tokens // step) * step
+    return tokens if tokens <= _FEW else -(-tokens // 32) * 32
 
 
 def _lengthened(x_TD: Tensor, fill: int) -> Tensor:

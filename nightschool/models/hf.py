@@ -6,7 +6,6 @@ neither copy nor recompute its key-value cache (`models.attention`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from nightschool.models.cache import Cache, Kept, PrefixCache, common, joined, l
 from nightschool.models.decode import RowBatch
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
+from nightschool.models.processor import instructions
 from nightschool.types import BASE, Message, Tools
 
 Tokens = Sequence[int]
@@ -64,8 +64,7 @@ def _dtype(name: str, device: str) -> torch.dtype:
 def _multiplies_bfloat16() -> bool:
     """Whether this CPU has instructions for bfloat16 products (AMX, or AVX-512's, twice as fast as float32);
     without them, bfloat16 is slower than float32."""
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and re.search(r"\b(amx_bf16|avx512_bf16)\b", flags.read_text()) is not None
+    return not instructions().isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
 class HFModel:

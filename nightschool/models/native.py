@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from nightschool.models.embedded import cache_dir
+from nightschool.models.processor import instructions
 
 BLOCK = 32  # outputs that stand together in packed weights
 WIDTHS = (64, 128)  # of a head, that `attend` takes
@@ -43,7 +44,7 @@ def library() -> ctypes.CDLL | None:
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None or sys.platform != "linux":
         return None
-    recipe = f"{_SOURCE.read_text()}{_FLAGS}{compiler}{_processor()}"
+    recipe = f"{_SOURCE.read_text()}{_FLAGS}{compiler}{sorted(instructions())}"
     built = cache_dir().parent / f"native-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.so"
     try:
         if not built.exists():
@@ -55,13 +56,6 @@ def library() -> ctypes.CDLL | None:
         function = getattr(found, name)
         function.argtypes, function.restype = arguments, None
     return found
-
-
-@cache
-def _processor() -> str:
-    """What its instructions are, in Linux' words."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _compile(compiler: str, built: Path) -> None:
@@ -104,7 +98,7 @@ def gated_silu(gate_up_TD: Tensor) -> Tensor:
 
 def multiplies(weight: Tensor) -> bool:
     """Whether `product` is the best there is for few rows. With AMX, oneDNN's is."""
-    return serves(weight) and weight.shape[1] % 2 == 0 and "amx_bf16" not in _processor()
+    return serves(weight) and weight.shape[1] % 2 == 0 and "amx_bf16" not in instructions()
 
 
 def packed(weight: Tensor) -> Tensor:

@@ -137,7 +137,8 @@ class Engine:
             if token.finish:
                 del running[token.row]
             said.append((stream, token))
-        self._hand_over(said)
+        if said:  # a step that only read prompts has nothing to wake anybody for
+            self._hand_over(said)
 
     def _hand_over(self, items: Sequence[tuple[Stream, TokenOut | Exception]]) -> None:
         """Give streams what is new, all at once: to wake the event loop costs more than to send a token."""
