@@ -59,21 +59,17 @@ class Packed:
             seen = [_causal(q, k, v, past) for (q, k, v), past in zip(rows, pasts, strict=True)]
             out = torch.cat(seen, 2)
         else:
-            out = self._merged(layer, [attend(*row, causal=True) for row in rows], q)
+            out = self._merged(layer, [attend(*row, causal=True) for row in rows], q_THD)
         return out[0].transpose(0, 1)
 
-    def _merged(self, layer: int, own: list[Part], q: Tensor) -> Tensor:
+    def _merged(self, layer: int, own: list[Part], q_THD: Tensor) -> Tensor:
         """What rows see of themselves, merged with what they see of their pasts."""
         out, start = [], 0
         for _, same in groupby(zip(self._pasts, own, strict=True), key=lambda pair: id(pair[0])):
             (past, *_), parts = zip(*same, strict=True)
             seen = torch.cat([part for part, _ in parts], 2), torch.cat([lse for _, lse in parts], 2)
             tokens = slice(start, start := start + seen[0].shape[2])
-            if past is None:
-                out.append(seen[0])
-            else:
-                keys, values = past[layer].unsqueeze(1)
-                out.append(merge(seen, attend(q[:, :, tokens], keys, values)))
+            out.append(merge(seen, attend_before(q_THD[tokens], past[layer])) if past else seen[0])
         return torch.cat(out, 2)
 
 
@@ -148,15 +144,15 @@ class Decoding:
         if self._prefix is None:
             out = scaled_dot_product_attention(q, keys, values, attn_mask=self._mask)
             return out.reshape(rows, heads, width)
-        prefix = self._prefix.layers[layer].unsqueeze(1)
+        prefix = self._prefix.layers[layer]
         if q.device.type != "cpu":
-            shared = prefix.expand(-1, rows, -1, -1, -1)
+            shared = prefix.unsqueeze(1).expand(-1, rows, -1, -1, -1)
             k, v = torch.cat([shared[0], keys], 2), torch.cat([shared[1], values], 2)
-            mask = None if self._mask is None else pad(self._mask, (prefix.shape[3], 0))
+            mask = None if self._mask is None else pad(self._mask, (prefix.shape[2], 0))
             return scaled_dot_product_attention(q, k, v, attn_mask=mask).reshape(rows, heads, width)
         out, lse = attend(q, keys, values, mask=self._mask)
         own = out.reshape(1, rows, heads, width).transpose(1, 2), lse.reshape(1, rows, heads).transpose(1, 2)
-        return merge(own, attend(q_THD.transpose(0, 1)[None], prefix[0], prefix[1]))[0].transpose(0, 1)
+        return merge(own, attend_before(q_THD, prefix))[0].transpose(0, 1)
 
 
 Part = tuple[
@@ -171,6 +167,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, mask: Tenso
         q, k, v, is_causal=causal, attn_mask=mask
     )
     return out, lse
+
+
+def attend_before(q_THD: Tensor, past: Tensor) -> Part:
+    """Attention over keys and values [2, key heads, before, width] that all stood before these tokens: as
+    `attend`, [1, heads, tokens, ...]."""
+    if native.attends_before(q_THD):
+        out_THD, lse_TH = native.attend_before(q_THD, past)
+        return out_THD.transpose(0, 1)[None], lse_TH.T[None]
+    keys, values = past.unsqueeze(1)
+    return attend(q_THD.transpose(0, 1)[None], keys, values)
 
 
 def merge(a: Part, b: Part) -> Tensor:

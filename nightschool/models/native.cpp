@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <vector>
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -53,6 +54,15 @@ static inline lanes wide_lanes(const bf16 *x) {
     return out;
 }
 
+static inline void narrow_lanes(lanes x, bf16 *out) {
+#ifdef __AVX512BF16__
+    __m256bh narrowed = _mm512_cvtneps_pbh(x);
+    std::memcpy(out, &narrowed, sizeof narrowed);
+#else
+    for (int i = 0; i < 16; i++) out[i] = narrow(x[i]);
+#endif
+}
+
 static inline float sum_of(lanes x) {
     half_lanes eight = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
                        __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -87,22 +97,31 @@ static inline lanes add_products(lanes sums, uint32_t two, pairs weights) {
 }
 #endif
 
-// The first `outs` outputs of a block for ROWS rows of x [inner]; rows of out are `width` apart.
+// ROWS rows of x [inner], `step` elements apart, times a block: its first sixteen outputs, and the others.
 template <int ROWS>
-static void products(const bf16 *x, const bf16 *w, bf16 *out, int64_t inner, int64_t width, int64_t outs) {
+static inline __attribute__((always_inline)) void multiply(const bf16 *x, int64_t step, const bf16 *w, int64_t inner,
+                                                           lanes *low_out, lanes *high_out) {
     lanes low[ROWS] = {}, high[ROWS] = {};
     for (int64_t i = 0; i < inner; i += 2) {
         pairs first = pairs_at(w + i * BLOCK), second = pairs_at(w + i * BLOCK + BLOCK);
         for (int r = 0; r < ROWS; r++) {
             uint32_t two;
-            std::memcpy(&two, x + r * inner + i, sizeof two);
+            std::memcpy(&two, x + r * step + i, sizeof two);
             low[r] = add_products(low[r], two, first);
             high[r] = add_products(high[r], two, second);
         }
     }
+    for (int r = 0; r < ROWS; r++) low_out[r] = low[r], high_out[r] = high[r];
+}
+
+// The first `outs` outputs of a block for ROWS rows of x; rows of out are `width` apart.
+template <int ROWS>
+static void products(const bf16 *x, const bf16 *w, bf16 *out, int64_t inner, int64_t width, int64_t outs) {
+    lanes low[ROWS], high[ROWS];
+    multiply<ROWS>(x, inner, w, inner, low, high);
     for (int r = 0; r < ROWS; r++) {
         bf16 line[BLOCK];
-        for (int o = 0; o < 16; o++) line[o] = narrow(low[r][o]), line[16 + o] = narrow(high[r][o]);
+        narrow_lanes(low[r], line), narrow_lanes(high[r], line + 16);
         std::memcpy(out + r * width, line, outs * sizeof(bf16));
     }
 }
@@ -144,7 +163,7 @@ static void attend_some(const bf16 *queries, const bf16 *keys, const bf16 *value
             for (int q = 0; q < QUERIES; q++) sum[q][i] += value * score[q * count + j];
         }
     for (int q = 0; q < QUERIES; q++)
-        for (int i = 0; i < WIDTH; i++) out[q * WIDTH + i] = narrow(sum[q][i / 16][i % 16]);
+        for (int i = 0; i < parts; i++) narrow_lanes(sum[q][i], out + q * WIDTH + 16 * i);
 }
 
 // The same for any number of queries.
@@ -157,6 +176,113 @@ static void attend_all(const bf16 *queries, const bf16 *keys, const bf16 *values
         attend_some<WIDTH, most>(queries, keys, values, out, count, score.data());
     for (; each; each--, queries += WIDTH, out += WIDTH)
         attend_some<WIDTH, 1>(queries, keys, values, out, count, score.data());
+}
+
+// 2^x for x <= 0, to 8e-5 of itself: a share is rounded to 4e-3 anyway. What is added and taken away leaves the
+// nearest whole number, and that in the lowest bits.
+static inline lanes share_of(lanes x) {
+    x = x > -126.0f ? x : lanes{} - 126.0f;
+    lanes shifted = x + 12582912.0f;
+    lanes r = x - (shifted - 12582912.0f);
+    lanes p = 0.99992808f + r * (0.69326106f + r * (0.24261109f + r * 0.05517129f));
+    words bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    lanes power;
+    std::memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+static const int TILE = 256;  // keys that are attended to before the sums are brought up to date
+static const int QUERIES = 8;
+
+// Keys and values [count, WIDTH] of a tile as weights in blocks: keys by output, values by input. Zeros fill it up.
+template <int WIDTH>
+static void pack_tile(const bf16 *keys, const bf16 *values, int64_t count, bf16 *packed) {
+    std::fill(packed, packed + 2 * TILE * WIDTH, bf16(0));
+    for (int64_t j = 0; j < count; j++)
+        for (int i = 0; i < WIDTH; i += 2)
+            std::memcpy(packed + (j / BLOCK * WIDTH + i) * BLOCK + j % BLOCK * 2, keys + j * WIDTH + i, 2 * sizeof(bf16));
+    packed += TILE * WIDTH;
+    for (int64_t j = 0; j < count; j++)
+        for (int o = 0; o < WIDTH; o++)
+            packed[(o / BLOCK * TILE + j / 2 * 2) * BLOCK + o % BLOCK * 2 + j % 2] = values[j * WIDTH + o];
+}
+
+// Attention of QUERIES queries, one after the other, over `count` keys in packed tiles, and the log-sum-exps of their
+// scores: tile by tile, with what was summed before scaled to the largest score so far (FlashAttention, arXiv
+// 2205.14135, algorithm 1).
+template <int WIDTH>
+static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, bf16 *out, float *logs) {
+    const float scale = 1.44269504f / std::sqrt(float(WIDTH));  // scores as powers of two
+    lanes sum[QUERIES][WIDTH / 16] = {}, score[QUERIES][TILE / 16], low[QUERIES], high[QUERIES];
+    float most[QUERIES], total[QUERIES] = {};
+    bf16 share[QUERIES][TILE];
+    std::fill(most, most + QUERIES, -INFINITY);
+    for (int64_t start = 0; start < count; start += TILE, tiles += 2 * TILE * WIDTH) {
+        for (int j = 0; j < TILE; j += BLOCK) {
+            multiply<QUERIES>(queries, WIDTH, tiles + j * WIDTH, WIDTH, low, high);
+            for (int q = 0; q < QUERIES; q++) score[q][j / 16] = low[q], score[q][j / 16 + 1] = high[q];
+        }
+        for (int q = 0; q < QUERIES; q++) {
+            for (int64_t j = count - start; j < TILE; j++) score[q][j / 16][j % 16] = -INFINITY;
+            lanes tops = score[q][0], added = {};
+            for (lanes one : score[q]) tops = one > tops ? one : tops;
+            float top = most[q];
+            for (int i = 0; i < 16; i++) top = std::max(top, tops[i] * scale);
+            for (int j = 0; j < TILE; j += 16) {
+                lanes one = share_of(score[q][j / 16] * scale - top);
+                added += one;
+                narrow_lanes(one, share[q] + j);
+            }
+            const float keep = std::exp2(most[q] - top);
+            total[q] = total[q] * keep + sum_of(added);
+            most[q] = top;
+            for (lanes &one : sum[q]) one *= keep;
+        }
+        for (int o = 0; o < WIDTH; o += BLOCK) {
+            multiply<QUERIES>(share[0], TILE, tiles + TILE * WIDTH + o * TILE, TILE, low, high);
+            for (int q = 0; q < QUERIES; q++) sum[q][o / 16] += low[q], sum[q][o / 16 + 1] += high[q];
+        }
+    }
+    for (int q = 0; q < QUERIES; q++) {
+        for (int i = 0; i < WIDTH; i += 16) narrow_lanes(sum[q][i / 16] / total[q], out + q * WIDTH + i);
+        logs[q] = (most[q] + std::log2(total[q])) * 0.693147181f;
+    }
+}
+
+// The same for all tokens of a row, whose queries are [groups, each, WIDTH], `step` elements from token to token.
+template <int WIDTH>
+static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
+                        float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t count) {
+    const int64_t tiles = (count + TILE - 1) / TILE, size = 2 * TILE * WIDTH, queries = tokens * each;
+    std::unique_ptr<bf16[]> packed(new bf16[groups * tiles * size]);
+#pragma omp parallel
+    {
+#pragma omp for
+        for (int64_t one = 0; one < groups * tiles; one++) {
+            const int64_t from = one / tiles * apart + one % tiles * TILE * WIDTH;
+            pack_tile<WIDTH>(keys + from, values + from, std::min<int64_t>(TILE, count - one % tiles * TILE),
+                             packed.get() + one * size);
+        }
+#pragma omp for schedule(dynamic) collapse(2)
+        for (int64_t group = 0; group < groups; group++)
+            for (int64_t first = 0; first < queries; first += QUERIES) {
+                bf16 query[QUERIES * WIDTH] = {}, seen[QUERIES * WIDTH];
+                float log[QUERIES];
+                const int64_t some = std::min<int64_t>(QUERIES, queries - first);
+                for (int64_t i = 0; i < some; i++) {
+                    const int64_t token = (first + i) / each, head = group * each + (first + i) % each;
+                    std::memcpy(query + i * WIDTH, q + token * step + head * WIDTH, WIDTH * sizeof(bf16));
+                }
+                attend_tiles<WIDTH>(query, packed.get() + group * tiles * size, count, seen, log);
+                for (int64_t i = 0; i < some; i++) {
+                    const int64_t at = (first + i) / each * groups * each + group * each + (first + i) % each;
+                    std::memcpy(out + at * WIDTH, seen + i * WIDTH, WIDTH * sizeof(bf16));
+                    logs[at] = log[i];
+                }
+            }
+    }
 }
 
 extern "C" {
@@ -257,5 +383,16 @@ void attend(const bf16 *q, int64_t q_step, const bf16 *k, int64_t k_step, const 
         else
             attend_all<128>(queries, keys, values, to, count, each);
     }
+}
+
+// Attention of a row's tokens over `count` keys and values that stood before all of them, [groups, count, width] with
+// groups `apart` elements apart: out [tokens, groups * each, width], and the log-sum-exps of the scores, a number a
+// query. The width is 64 or 128.
+void attend_before(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
+                   float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t width, int64_t count) {
+    if (width == 64)
+        attend_past<64>(q, step, keys, values, apart, out, logs, tokens, groups, each, count);
+    else
+        attend_past<128>(q, step, keys, values, apart, out, logs, tokens, groups, each, count);
 }
 }

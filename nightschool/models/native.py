@@ -35,6 +35,7 @@ _ARGUMENTS = {
     "product": [*[c_void_p] * 3, *[c_int64] * 3],
     "likeliest": [*[c_void_p] * 3, *[c_int64] * 2],
     "attend": [*[c_void_p, c_int64] * 4, *[c_void_p] * 2, *[c_int64] * 4],
+    "attend_before": [c_void_p, c_int64, *[c_void_p] * 2, c_int64, *[c_void_p] * 2, *[c_int64] * 5],
 }
 
 
@@ -144,6 +145,25 @@ def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Ten
         width,
     )
     return out
+
+
+def attends_before(q: Tensor) -> bool:
+    """Whether `attend_before` is the best there is for these queries [..., width]. With AMX, torch's is."""
+    return serves(q) and q.shape[-1] in WIDTHS and "amx_bf16" not in instructions()
+
+
+def attend_before(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    """Attention [tokens, heads, width] over keys and values [2, key heads, before, width] that all stood
+    before these tokens, and the log-sum-exps of its scores [tokens, heads]."""
+    (tokens, heads, width), (groups, count) = q_THD.shape, past.shape[1:3]
+    q = q_THD if q_THD[0].is_contiguous() else q_THD.contiguous()
+    keys, values = past if past[0, 0].is_contiguous() else past.contiguous()
+    out = q.new_empty((tokens, heads, width))
+    logs = torch.empty((tokens, heads), dtype=torch.float32)
+    before = (keys.data_ptr(), values.data_ptr(), keys.stride(0))
+    found, sizes = (out.data_ptr(), logs.data_ptr()), (tokens, groups, heads // groups, width, count)
+    _library().attend_before(q.data_ptr(), q.stride(0), *before, *found, *sizes)
+    return out, logs
 
 
 def _library() -> ctypes.CDLL:

@@ -91,6 +91,22 @@ def test_attention(width: int, groups: int, each: int, data: st.DataObject) -> N
     assert torch.equal(cache, wanted)
 
 
+def attends_before(w: int, groups: int, each: int, tokens: int, before: int) -> None:
+    q = 3 * drawn(tokens, groups * each + 2, w)[:, 1:-1]  # some scores stand out
+    past = drawn(2, groups, before + 1, w)[:, :, 1:]  # a part of what is kept
+    keys, values = past.float().repeat_interleave(each, 1)
+    score = q.float().transpose(0, 1) @ keys.transpose(1, 2) / w**0.5
+    out, logs = native.attend_before(q, past)
+    torch.testing.assert_close(out.float(), (score.softmax(-1) @ values).transpose(0, 1), **ROUNDING)
+    torch.testing.assert_close(logs, score.logsumexp(-1).T, rtol=1e-4, atol=1e-3)
+
+
+few = st.integers(1, 5)
+test_attention_to_what_stood_before = given(
+    st.sampled_from(native.WIDTHS), few, few, st.integers(1, 20), st.integers(1, 600)
+)(attends_before)
+
+
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "olmo2"])
 def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def made() -> HFModel:
@@ -110,7 +126,7 @@ def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are x86's")
 @pytest.mark.parametrize("without", ["-mno-avx512bf16", "-mno-avx512f"])
-def test_product_on_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(native, "_FLAGS", [*native._FLAGS, "-mno-avx512bf16", without])
     made = native.library.__wrapped__()
@@ -119,6 +135,7 @@ def test_product_on_other_processors(without: str, monkeypatch: pytest.MonkeyPat
     x, weight = drawn(11, 50), drawn(40, 50)
     found = native.product(x, native.packed(weight), 40)
     torch.testing.assert_close(found.float(), x.float() @ weight.float().T, **ROUNDING)
+    attends_before(64, 2, 3, 5, 300)
 
 
 def test_no_compiler_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
