@@ -2,7 +2,7 @@
 
 Same weights, same results as transformers' own forward (the tests hold the two together), in a third of the
 operations: no padding, one product for queries, keys and values, one for gate and up, positions rotated into
-both at once, and for few tokens on a CPU weights that are packed for its kernels beforehand.
+both at once, and on a CPU weights that are packed for its kernels beforehand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nightschool.models.norm import rms_norm
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # angles that depend on nothing but the position
 _SILU = (nn.SiLU, type(ACT2FN["silu"]))
-_FEW = 64  # tokens up to which packed weights are faster
+_FEW = 64  # tokens up to which oneDNN's packed weights are faster than plain ones
 
 
 def supports(config: Any) -> bool:
@@ -41,22 +41,30 @@ class Projection:
 
     def __call__(self, x: Tensor, spans: lora.Spans = (), residual: Tensor | None = None) -> Tensor:
         """x [tokens, in] -> [tokens, out], plus the adapters' parts, plus `residual`."""
-        few = x.shape[0] <= _FEW and x.device.type == "cpu" and x.dtype == torch.bfloat16
-        y = self._of_few(x) if few and not torch.is_grad_enabled() else linear(x, self.weight, self.bias)
+        y = self._product(x)
         y = lora.add(y, x, self.name, spans)
         return y if residual is None else y + residual
 
-    def _of_few(self, x: Tensor) -> Tensor:
-        """By weights that are packed for it, in half the time: ours, or else oneDNN's."""
-        if native.multiplies(self.weight):
-            if self._packed is None:
-                self._packed = native.packed(self.weight)
+    def _product(self, x: Tensor) -> Tensor:
+        """By weights that are packed for it where that is faster: ours always, oneDNN's for few tokens."""
+        ours = native.multiplies(self.weight)
+        packs = x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled()
+        if not ours and not (packs and x.shape[0] <= _FEW):
+            return linear(x, self.weight, self.bias)
+        if self._packed is None:
+            pack = native.packed if ours else _reorder
+            self._packed = pack(self.weight)
+        if ours:
             y = native.product(x, self._packed, len(self.weight))
             return y if self.bias is None else y + self.bias
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, 8)
         z: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, self.bias, "none", [], "")
         return z
+
+
+def _reorder(weight: Tensor) -> Tensor:
+    """Weights as oneDNN's kernels for few tokens read them."""
+    reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 8)
+    return reordered
 
 
 @dataclass(frozen=True)

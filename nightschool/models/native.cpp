@@ -334,7 +334,7 @@ void gated_silu(const bf16 *x, bf16 *out, int64_t rows, int64_t width) {
     }
 }
 
-// out [rows, width] = x [rows, inner] times weights in blocks (above), for few rows.
+// out [rows, width] = x [rows, inner] times weights in blocks (above).
 void product(const bf16 *x, const bf16 *w, bf16 *out, int64_t rows, int64_t inner, int64_t width) {
     const int64_t blocks = (width + BLOCK - 1) / BLOCK;
 #pragma omp parallel for schedule(static) if (rows * inner * width > 4 * BUSY)

@@ -98,7 +98,7 @@ def gated_silu(gate_up_TD: Tensor) -> Tensor:
 
 
 def multiplies(weight: Tensor) -> bool:
-    """Whether `product` is the best there is for few rows. With AMX, oneDNN's is."""
+    """Whether `product` is the best there is. With AMX, oneDNN's is."""
     return serves(weight) and weight.shape[1] % 2 == 0 and "amx_bf16" not in instructions()
 
 
