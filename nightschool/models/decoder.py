@@ -7,12 +7,15 @@ both at once, and on a CPU weights that are packed for its kernels beforehand.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
+from torch.utils.checkpoint import checkpoint
 from transformers.activations import ACT2FN
 
 from nightschool.models import lora, native
@@ -22,6 +25,7 @@ from nightschool.models.norm import rms_norm
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # angles that depend on nothing but the position
 _SILU = (nn.SiLU, type(ACT2FN["silu"]))
+_KEPT = 1024  # tokens up to which all is kept for the backward; of more, each layer is computed again
 _FEW = 64  # tokens up to which oneDNN's packed weights are faster than plain ones
 
 
@@ -101,21 +105,33 @@ class Decoder:
         real = len(ids_T)
         fill = _filled(real) - real if ids_T.device.type == "cpu" else 0
         x = _lengthened(self._embed(ids_T), fill)
-        cos_T1D, sin_T1D = (table[positions_T][:, None] for table in self._angles)
+        turn = [table[positions_T][:, None] for table in self._angles]
+        again = torch.is_grad_enabled() and real > _KEPT
         for i, layer in enumerate(self._layers):
-            qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._width)
-            qk, v = qkv[:, : -self._keys], qkv[:, -self._keys :]
-            if layer.norms:
-                q, k = qk[:, : -self._keys], qk[:, -self._keys :]
-                qk = torch.cat(
-                    [self._normed(norm, part) for norm, part in zip(layer.norms, (q, k), strict=True)], 1
-                )
-            qk = rotated(qk, cos_T1D, sin_T1D)
-            seen = attention(i, qk[:, : -self._keys], qk[:, -self._keys :], v)
-            x = layer.out(_lengthened(seen.reshape(real, -1), fill), spans, residual=x)
-            gate_up = layer.gate_up(self._normed(layer.norm_mid, x), spans)
-            x = layer.down(gated(layer.act, gate_up), spans, residual=x)
+            see = partial(attention, i)
+            if again:
+                x = checkpoint(self._through, layer, x, turn, see, spans, use_reentrant=False)
+            else:
+                x = self._through(layer, x, turn, see, spans)
         return self._normed(self._norm, x)[:real]
+
+    def _through(
+        self, layer: _Layer, x: Tensor, turn: Sequence[Tensor], see: Callable[..., Tensor], spans: lora.Spans
+    ) -> Tensor:
+        """One layer: [tokens, width], filled up, to the same."""
+        real = len(turn[0])
+        qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._width)
+        qk, v = qkv[:, : -self._keys], qkv[:, -self._keys :]
+        if layer.norms:
+            q, k = qk[:, : -self._keys], qk[:, -self._keys :]
+            qk = torch.cat(
+                [self._normed(norm, part) for norm, part in zip(layer.norms, (q, k), strict=True)], 1
+            )
+        qk = rotated(qk, *turn)
+        seen = see(qk[:, : -self._keys], qk[:, -self._keys :], v)
+        x = layer.out(_lengthened(seen.reshape(real, -1), len(x) - real), spans, residual=x)
+        gate_up = layer.gate_up(self._normed(layer.norm_mid, x), spans)
+        return layer.down(gated(layer.act, gate_up), spans, residual=x)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[tokens, width] -> [tokens, vocabulary]."""

@@ -33,12 +33,13 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         normed, inverse = _normed(x, eps)
-        ctx.save_for_backward(normed, inverse, weight)
+        ctx.save_for_backward(x, inverse, weight)  # half of what `normed` would take
         return (normed * weight).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        normed, inverse, weight = ctx.saved_tensors
+        x, inverse, weight = ctx.saved_tensors
+        normed = x * inverse
         g = gradient * weight.float()
         along = vecdot(g, normed).div_(normed.shape[-1])[..., None]
         return g.addcmul_(normed, along, value=-1).mul_(inverse).to(gradient.dtype), None, None

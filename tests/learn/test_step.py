@@ -7,6 +7,7 @@ from torch.func import functional_call
 
 from nightschool.learn.losses import forward_kl, reverse_kl
 from nightschool.learn.step import Distil, accumulate
+from nightschool.models import decoder
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 from tests.models.test_hf import PAIRS, oracle, randomised
@@ -53,7 +54,11 @@ def plain_gradients(model: HFModel, adapter: Adapter, weight: float) -> tuple[di
     return {n: t.grad for n, t in low_rank.items() if t.grad is not None}, means[0].item()
 
 
-def test_loss_and_gradient_are_those_of_the_plain_loop(tiny: HFModel) -> None:
+@pytest.mark.parametrize("kept", [1024, 0], ids=["few tokens", "many tokens"])
+def test_loss_and_gradient_are_those_of_the_plain_loop(
+    tiny: HFModel, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder, "_KEPT", kept)
     adapter = randomised(tiny, 5)
     expected, mean = plain_gradients(tiny, adapter, weight=0.5)
     adapter.trainable(True)
