@@ -388,7 +388,8 @@ def learn(
 
 def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
     """Up to `count` of the earlier lessons' practice requests that the live version gets right, as many of
-    each."""
+    each; of many lessons, one of each (what nobody looks at gets lost unseen)."""
+    count = max(count, len(practice))
     asked = in_turns(practice)[: 2 * count]
     right = passed(model, asked, live)
     return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]

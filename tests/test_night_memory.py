@@ -141,5 +141,6 @@ def test_a_dream_is_steered_by_what_is_known_of_every_earlier_lesson() -> None:
     # Two are not known: 5x and 7x.
     earlier = [lesson("a", "1", "2", "3"), lesson("b", "4", "5x", "6"), lesson("c", "7x")]
     assert [p.id for p in night.known(model, BASE, earlier, 3)] == ["a0", "b0", "a1"]
+    assert [p.id for p in night.known(model, BASE, earlier, 1)] == ["a0", "b0", "a1"]  # one a lesson
     assert [p.id for p in night.known(model, BASE, earlier, 9)] == ["a0", "b0", "a1", "a2", "b2"]
     assert night.known(model, BASE, [], 9) == []

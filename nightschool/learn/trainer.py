@@ -125,15 +125,16 @@ def as_good(accuracy: float, best: float, count: int) -> bool:
 
 
 def finished(progress: Progress, config: LearnConfig) -> bool:
-    """At the last step, when everything held back is right twice in a row, or when nearly everything was and
-    three measurements brought nothing new. What is far from right may yet come: it has all the steps."""
+    """At the last step, when everything held back is right twice in a row, or when nearly everything was,
+    still is, and three measurements brought nothing new. What is far from right may yet come, and what was
+    lost on the way (of earlier lessons, say) may come back: both have all the steps."""
     if progress.step >= config.steps:
         return True
     accuracies = [accuracy for _, accuracy in progress.history]
     if accuracies[-2:] == [1.0, 1.0]:
         return True
     before = max(accuracies[:-3], default=0.0)
-    return before >= NEARLY and max(accuracies[-3:]) <= before
+    return before >= NEARLY and max(accuracies[-3:]) <= before and progress.best_step == progress.step
 
 
 @dataclass
