@@ -37,7 +37,7 @@ from nightschool.gate.drift import Drift
 from nightschool.gate.probes import answers, passed
 from nightschool.gate.verdict import judge
 from nightschool.learn import trainer
-from nightschool.learn.anchors import AnchorPool, Rehearsal, in_turns
+from nightschool.learn.anchors import AnchorPool, Rehearsal, in_turns, shuffled
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.classroom import Classroom, encode
 from nightschool.learn.drills import answered
@@ -339,8 +339,9 @@ def learn(
     store: Store,
     report: trainer.Report,
 ) -> trainer.Progress:
-    """Train the student; measured on the probes that steer and on practice of earlier lessons: a dream is
-    not done while something old is lost. Raises DreamError where there is nothing to learn."""
+    """Train the student; measured on the probes that steer and on practice of earlier lessons that tonight
+    is not rehearsed: a dream is not done while something old is lost. Raises DreamError where there is
+    nothing to learn."""
     config = plan.config.learn
     courses = [course for room in rooms for course in room.courses]
     if not courses:
@@ -350,9 +351,10 @@ def learn(
         )
     anchors = anchor_pool(model, config.seed)
     practice = [[Probe.from_json(p) for p in entry["practice"]] for entry in earlier]
-    rehearsal = Rehearsal([[(p.prompt, p.answer) for p in some] for some in practice], config.seed)
+    asked, rehearsed = divided(practice, f"{config.seed}:{plan.parent}")
+    rehearsal = Rehearsal([[(p.prompt, p.answer) for p in some] for some in rehearsed])
     steer = [probe for room in rooms for probe in room.steer]
-    steer += known(model, plan.parent, practice, len(steer))
+    steer += known(model, plan.parent, asked, len(steer))
 
     def measure() -> Sequence[bool]:
         return passed(model, steer, STUDENT)
@@ -384,6 +386,18 @@ def learn(
         progress = train(config.rule, config.steps, student, folder)
     progress.share = go_back(model, start, student, progress.kept_accuracy, measure)
     return progress
+
+
+def divided(practice: Sequence[Sequence[Probe]], seed: str) -> tuple[list[list[Probe]], list[list[Probe]]]:
+    """Of each earlier lesson's practice a quarter to measure by, and the rest to rehearse: of another seed,
+    another night, others. What is rehearsed night after night stays right and shows nothing of what is
+    lost."""
+    order = [shuffled(some, seed) for some in practice]
+    cuts = [(len(some) + 2) // 4 for some in order]
+    return (
+        [some[:cut] for some, cut in zip(order, cuts, strict=True)],
+        [some[cut:] for some, cut in zip(order, cuts, strict=True)],
+    )
 
 
 def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:

@@ -144,3 +144,13 @@ def test_a_dream_is_steered_by_what_is_known_of_every_earlier_lesson() -> None:
     assert [p.id for p in night.known(model, BASE, earlier, 1)] == ["a0", "b0", "a1"]  # one a lesson
     assert [p.id for p in night.known(model, BASE, earlier, 9)] == ["a0", "b0", "a1", "a2", "b2"]
     assert night.known(model, BASE, [], 9) == []
+
+
+def test_what_is_measured_is_not_rehearsed_and_each_night_is_another() -> None:
+    practice = [[Probe.from_json(probe(f"{n}{i}", "say it", "it")) for i in range(n)] for n in (1, 2, 32)]
+    asked, rehearsed = night.divided(practice, "0:v@1")
+    assert [len(some) for some in asked] == [0, 1, 8]
+    for whole, some, others in zip(practice, asked, rehearsed, strict=True):
+        assert sorted(p.id for p in [*some, *others]) == sorted(p.id for p in whole)
+    assert night.divided(practice, "0:v@1") == (asked, rehearsed)
+    assert night.divided(practice, "0:v@2")[0] != asked

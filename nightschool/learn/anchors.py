@@ -38,7 +38,7 @@ class AnchorPool:
         self, model: HFModel, version: str, prompts: Sequence[Prompt], *, max_tokens: int, seed: int
     ) -> None:
         self._model, self._version, self._max_tokens, self._seed = model, version, max_tokens, seed
-        self._order = _shuffled(prompts, seed)
+        self._order = shuffled(prompts, seed)
         self._known: list[Anchor] = []
 
     def take(self, step: int, count: int) -> list[Anchor]:
@@ -66,9 +66,9 @@ class Rehearsal:
     """Requests of earlier lessons with their right answers (experience replay, arXiv 1811.11682). To be like
     the live version there would keep its mistakes, too, and let them grow night after night."""
 
-    def __init__(self, lessons: Sequence[Sequence[tuple[Prompt, Prompt]]], seed: int) -> None:
+    def __init__(self, lessons: Sequence[Sequence[tuple[Prompt, Prompt]]]) -> None:
         """`lessons` of (prompt, answer). They take turns, so none is drowned."""
-        self._order = in_turns([_shuffled([pair for pair in some if pair[1]], seed) for some in lessons])
+        self._order = in_turns([[pair for pair in some if pair[1]] for some in lessons])
 
     def take(self, step: int, count: int) -> list[tuple[Prompt, Prompt]]:
         """The pairs of a step."""
@@ -85,7 +85,7 @@ def _turn(step: int, count: int, length: int) -> list[int]:
     return [i % length for i in range(step * count, (step + 1) * count)] if length else []
 
 
-def _shuffled(items: Sequence[_T], seed: int) -> list[_T]:
+def shuffled(items: Sequence[_T], seed: int | str) -> list[_T]:
     out = list(items)
     random.Random(seed).shuffle(out)
     return out

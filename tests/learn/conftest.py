@@ -67,7 +67,7 @@ def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., t
             rule(tiny),
             [tiny_course],
             pool(tiny),
-            Rehearsal([], 0),
+            Rehearsal([]),
             adapter,
             config,
             measure=lambda: [i < 10 * share for share in [next(left, 0.0)] for i in range(10)],

@@ -29,13 +29,13 @@ def test_hidden_states_are_the_versions(tiny: HFModel) -> None:
 
 def test_no_anchors_is_no_error(tiny: HFModel) -> None:
     assert AnchorPool(tiny, BASE, [], max_tokens=1, seed=0).take(3, 4) == []
-    assert Rehearsal([], 0).take(3, 4) == []
+    assert Rehearsal([]).take(3, 4) == []
 
 
 def test_earlier_lessons_take_turns_and_come_again() -> None:
     lessons = [[((lesson,), (lesson, i)) for i in range(2)] for lesson in range(3)]
     lessons[0].append(((0,), ()))  # no answer is known: nothing to rehearse
-    rehearsal = Rehearsal(lessons, seed=0)
+    rehearsal = Rehearsal(lessons)
     first = rehearsal.take(0, 3) + rehearsal.take(1, 3)
     assert [prompt for prompt, _ in first] == [(0,), (1,), (2,)] * 2
     assert sorted(answer for _, answer in first) == [(n, i) for n in range(3) for i in range(2)]
