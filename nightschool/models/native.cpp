@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <vector>
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -199,14 +198,18 @@ static const int QUERIES = 8;
 // Keys and values [count, WIDTH] of a tile as weights in blocks: keys by output, values by input. Zeros fill it up.
 template <int WIDTH>
 static void pack_tile(const bf16 *keys, const bf16 *values, int64_t count, bf16 *packed) {
-    std::fill(packed, packed + 2 * TILE * WIDTH, bf16(0));
+    if (count < TILE) std::fill(packed, packed + 2 * TILE * WIDTH, bf16(0));
     for (int64_t j = 0; j < count; j++)
         for (int i = 0; i < WIDTH; i += 2)
             std::memcpy(packed + (j / BLOCK * WIDTH + i) * BLOCK + j % BLOCK * 2, keys + j * WIDTH + i, 2 * sizeof(bf16));
     packed += TILE * WIDTH;
-    for (int64_t j = 0; j < count; j++)
-        for (int o = 0; o < WIDTH; o++)
-            packed[(o / BLOCK * TILE + j / 2 * 2) * BLOCK + o % BLOCK * 2 + j % 2] = values[j * WIDTH + o];
+    for (int64_t j = 0; j < count; j += 2)
+        for (int o = 0; o < WIDTH; o += BLOCK) {
+            const bf16 *value = values + j * WIDTH + o, *next = value + WIDTH;
+            uint32_t both[BLOCK];
+            for (int i = 0; i < BLOCK; i++) both[i] = value[i] | (j + 1 < count ? uint32_t(next[i]) << 16 : 0);
+            std::memcpy(packed + o * TILE + j * BLOCK, both, sizeof both);
+        }
 }
 
 // Attention of QUERIES queries, one after the other, over `count` keys in packed tiles, and the log-sum-exps of their
@@ -256,14 +259,16 @@ template <int WIDTH>
 static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
                         float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t count) {
     const int64_t tiles = (count + TILE - 1) / TILE, size = 2 * TILE * WIDTH, queries = tokens * each;
-    std::unique_ptr<bf16[]> packed(new bf16[groups * tiles * size]);
+    static thread_local std::vector<bf16> kept;  // getting new pages each time takes longer than filling them
+    if (kept.size() < size_t(groups * tiles * size)) kept.resize(groups * tiles * size);
+    bf16 *const packed = kept.data();
 #pragma omp parallel
     {
 #pragma omp for
         for (int64_t one = 0; one < groups * tiles; one++) {
             const int64_t from = one / tiles * apart + one % tiles * TILE * WIDTH;
             pack_tile<WIDTH>(keys + from, values + from, std::min<int64_t>(TILE, count - one % tiles * TILE),
-                             packed.get() + one * size);
+                             packed + one * size);
         }
 #pragma omp for schedule(dynamic) collapse(2)
         for (int64_t group = 0; group < groups; group++)
@@ -275,7 +280,7 @@ static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf1
                     const int64_t token = (first + i) / each, head = group * each + (first + i) % each;
                     std::memcpy(query + i * WIDTH, q + token * step + head * WIDTH, WIDTH * sizeof(bf16));
                 }
-                attend_tiles<WIDTH>(query, packed.get() + group * tiles * size, count, seen, log);
+                attend_tiles<WIDTH>(query, packed + group * tiles * size, count, seen, log);
                 for (int64_t i = 0; i < some; i++) {
                     const int64_t at = (first + i) / each * groups * each + group * each + (first + i) % each;
                     std::memcpy(out + at * WIDTH, seen + i * WIDTH, WIDTH * sizeof(bf16));
