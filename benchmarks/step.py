@@ -111,8 +111,8 @@ def floor_seconds(model: hf.HFModel) -> float:
     """The step's products at the speed of one large product, no attention: forward of prompts and answers by
     student (to sample) and teacher, forward and backward by the student, heads at the answers."""
     net = model._net
-    head = net.get_output_embeddings().weight.numel()
-    body = sum(p.numel() for p in net.model.layers.parameters())
+    head: int = net.get_output_embeddings().weight.numel()
+    body: int = sum(p.numel() for p in net.model.layers.parameters())
     prompt = len(model.encode([Message("user", unseen(1, seed=5)[0].mail)]))
     tokens, answers = BATCH * (prompt + TOKENS), BATCH * TOKENS
     operations = 2 * body * tokens * (1 + 1 + 2) + 2 * head * answers * (1 + 1 + 2)
