@@ -1,4 +1,4 @@
-# Everything from a clean clone: `make demo`, `make test`. Needs Python >= 3.11, make and a C compiler.
+# Everything from a clean clone: `make demo`, `make test`. Needs Python >= 3.11, make and a C++ compiler.
 PYTHON ?= python3
 BIN := .venv/bin
 

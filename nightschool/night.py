@@ -392,12 +392,8 @@ def divided(practice: Sequence[Sequence[Probe]], seed: str) -> tuple[list[list[P
     """Of each earlier lesson's practice a quarter to measure by, and the rest to rehearse: of another seed,
     another night, others. What is rehearsed night after night stays right and shows nothing of what is
     lost."""
-    order = [shuffled(some, seed) for some in practice]
-    cuts = [(len(some) + 2) // 4 for some in order]
-    return (
-        [some[:cut] for some, cut in zip(order, cuts, strict=True)],
-        [some[cut:] for some, cut in zip(order, cuts, strict=True)],
-    )
+    order = [(shuffled(some, seed), (len(some) + 2) // 4) for some in practice]
+    return [some[:quarter] for some, quarter in order], [some[quarter:] for some, quarter in order]
 
 
 def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:

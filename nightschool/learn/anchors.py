@@ -86,6 +86,7 @@ def _turn(step: int, count: int, length: int) -> list[int]:
 
 
 def shuffled(items: Sequence[_T], seed: int | str) -> list[_T]:
+    """In an order that the seed alone decides."""
     out = list(items)
     random.Random(seed).shuffle(out)
     return out

@@ -193,7 +193,7 @@ static inline lanes share_of(lanes x) {
 }
 
 static const int TILE = 256;  // keys that are attended to before the sums are brought up to date
-static const int QUERIES = 8;
+static const int ABREAST = 8;  // queries that a block of keys is multiplied with at once
 
 // Keys and values [count, WIDTH] of a tile as weights in blocks: keys by output, values by input. Zeros fill it up.
 template <int WIDTH>
@@ -212,22 +212,22 @@ static void pack_tile(const bf16 *keys, const bf16 *values, int64_t count, bf16 
         }
 }
 
-// Attention of QUERIES queries, one after the other, over `count` keys in packed tiles, and the log-sum-exps of their
+// Attention of ABREAST queries, one behind the other, over `count` keys in packed tiles, and the log-sum-exps of their
 // scores: tile by tile, with what was summed before scaled to the largest score so far (FlashAttention, arXiv
 // 2205.14135, algorithm 1).
 template <int WIDTH>
 static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, bf16 *out, float *logs) {
     const float scale = 1.44269504f / std::sqrt(float(WIDTH));  // scores as powers of two
-    lanes sum[QUERIES][WIDTH / 16] = {}, score[QUERIES][TILE / 16], low[QUERIES], high[QUERIES];
-    float most[QUERIES], total[QUERIES] = {};
-    bf16 share[QUERIES][TILE];
-    std::fill(most, most + QUERIES, -INFINITY);
+    lanes sum[ABREAST][WIDTH / 16] = {}, score[ABREAST][TILE / 16], low[ABREAST], high[ABREAST];
+    float most[ABREAST], total[ABREAST] = {};
+    bf16 share[ABREAST][TILE];
+    std::fill(most, most + ABREAST, -INFINITY);
     for (int64_t start = 0; start < count; start += TILE, tiles += 2 * TILE * WIDTH) {
         for (int j = 0; j < TILE; j += BLOCK) {
-            multiply<QUERIES>(queries, WIDTH, tiles + j * WIDTH, WIDTH, low, high);
-            for (int q = 0; q < QUERIES; q++) score[q][j / 16] = low[q], score[q][j / 16 + 1] = high[q];
+            multiply<ABREAST>(queries, WIDTH, tiles + j * WIDTH, WIDTH, low, high);
+            for (int q = 0; q < ABREAST; q++) score[q][j / 16] = low[q], score[q][j / 16 + 1] = high[q];
         }
-        for (int q = 0; q < QUERIES; q++) {
+        for (int q = 0; q < ABREAST; q++) {
             for (int64_t j = count - start; j < TILE; j++) score[q][j / 16][j % 16] = -INFINITY;
             lanes tops = score[q][0], added = {};
             for (lanes one : score[q]) tops = one > tops ? one : tops;
@@ -244,11 +244,11 @@ static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, 
             for (lanes &one : sum[q]) one *= keep;
         }
         for (int o = 0; o < WIDTH; o += BLOCK) {
-            multiply<QUERIES>(share[0], TILE, tiles + TILE * WIDTH + o * TILE, TILE, low, high);
-            for (int q = 0; q < QUERIES; q++) sum[q][o / 16] += low[q], sum[q][o / 16 + 1] += high[q];
+            multiply<ABREAST>(share[0], TILE, tiles + TILE * WIDTH + o * TILE, TILE, low, high);
+            for (int q = 0; q < ABREAST; q++) sum[q][o / 16] += low[q], sum[q][o / 16 + 1] += high[q];
         }
     }
-    for (int q = 0; q < QUERIES; q++) {
+    for (int q = 0; q < ABREAST; q++) {
         for (int i = 0; i < WIDTH; i += 16) narrow_lanes(sum[q][i / 16] / total[q], out + q * WIDTH + i);
         logs[q] = (most[q] + std::log2(total[q])) * 0.693147181f;
     }
@@ -272,17 +272,18 @@ static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf1
         }
 #pragma omp for schedule(dynamic) collapse(2)
         for (int64_t group = 0; group < groups; group++)
-            for (int64_t first = 0; first < queries; first += QUERIES) {
-                bf16 query[QUERIES * WIDTH] = {}, seen[QUERIES * WIDTH];
-                float log[QUERIES];
-                const int64_t some = std::min<int64_t>(QUERIES, queries - first);
+            for (int64_t first = 0; first < queries; first += ABREAST) {
+                bf16 query[ABREAST * WIDTH] = {}, seen[ABREAST * WIDTH];
+                float log[ABREAST];
+                const int64_t some = std::min<int64_t>(ABREAST, queries - first);
                 for (int64_t i = 0; i < some; i++) {
                     const int64_t token = (first + i) / each, head = group * each + (first + i) % each;
                     std::memcpy(query + i * WIDTH, q + token * step + head * WIDTH, WIDTH * sizeof(bf16));
                 }
                 attend_tiles<WIDTH>(query, packed + group * tiles * size, count, seen, log);
                 for (int64_t i = 0; i < some; i++) {
-                    const int64_t at = (first + i) / each * groups * each + group * each + (first + i) % each;
+                    const int64_t token = (first + i) / each, head = group * each + (first + i) % each;
+                    const int64_t at = token * groups * each + head;
                     std::memcpy(out + at * WIDTH, seen + i * WIDTH, WIDTH * sizeof(bf16));
                     logs[at] = log[i];
                 }

@@ -98,8 +98,8 @@ def gated_silu(gate_up_TD: Tensor) -> Tensor:
 
 
 def multiplies(weight: Tensor) -> bool:
-    """Whether `product` is the best there is. With AMX, oneDNN's is."""
-    return serves(weight) and weight.shape[1] % 2 == 0 and "amx_bf16" not in instructions()
+    """Whether `product` is the best there is."""
+    return _leads(weight) and weight.shape[1] % 2 == 0
 
 
 def packed(weight: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Ten
     """A new token a row: write its keys and values at `at_R` of its slot in the cache [slots, 2 * key heads,
     room, width], and attend to all up to there: [rows, heads, width]."""
     (rows, heads, width), groups = q_RHD.shape, k_RGD.shape[1]
-    new = [x if x[0].is_contiguous() else x.contiguous() for x in (q_RHD, k_RGD, v_RGD)]
+    new = [_in_rows(x) for x in (q_RHD, k_RGD, v_RGD)]
     out = q_RHD.new_empty((rows, heads, width))
     placed = (cache.data_ptr(), cache.shape[2], at_R.data_ptr())
     _library().attend(
@@ -148,15 +148,15 @@ def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Ten
 
 
 def attends_before(q: Tensor) -> bool:
-    """Whether `attend_before` is the best there is for these queries [..., width]. With AMX, torch's is."""
-    return serves(q) and q.shape[-1] in WIDTHS and "amx_bf16" not in instructions()
+    """Whether `attend_before` is the best there is for these queries [..., width]."""
+    return _leads(q) and q.shape[-1] in WIDTHS
 
 
 def attend_before(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
     """Attention [tokens, heads, width] over keys and values [2, key heads, before, width] that all stood
     before these tokens, and the log-sum-exps of its scores [tokens, heads]."""
     (tokens, heads, width), (groups, count) = q_THD.shape, past.shape[1:3]
-    q = q_THD if q_THD[0].is_contiguous() else q_THD.contiguous()
+    q = _in_rows(q_THD)
     keys, values = past if past[0, 0].is_contiguous() else past.contiguous()
     out = q.new_empty((tokens, heads, width))
     logs = torch.empty((tokens, heads), dtype=torch.float32)
@@ -164,6 +164,16 @@ def attend_before(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
     found, sizes = (out.data_ptr(), logs.data_ptr()), (tokens, groups, heads // groups, width, count)
     _library().attend_before(q.data_ptr(), q.stride(0), *before, *found, *sizes)
     return out, logs
+
+
+def _leads(x: Tensor) -> bool:
+    """Whether large products of such tensors are fastest here. With AMX, oneDNN's and torch's are."""
+    return serves(x) and "amx_bf16" not in instructions()
+
+
+def _in_rows(x_THD: Tensor) -> Tensor:
+    """The same with each token's heads one after the other; tokens may lie apart."""
+    return x_THD if x_THD[0].is_contiguous() else x_THD.contiguous()
 
 
 def _library() -> ctypes.CDLL:
