@@ -75,7 +75,7 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
             RULES[rule](teaching),
             [taught],
             anchor_pool(model, config.seed),
-            Rehearsal([]),
+            Rehearsal([], 0),
             model.fresh_adapter(config.rank, 0),
             config,
             measure=lambda: [],

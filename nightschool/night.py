@@ -58,7 +58,7 @@ from nightschool.types import BASE, Lesson, Message, Probe, Session, Verdict, Ve
 from nightschool.versions import files
 
 STEM = "nightschool"
-PARTS = ("probes", "practice")  # of what a version writes down of a lesson
+PARTS = ("probes", "steer", "practice")  # of what a version writes down of a lesson
 REHEARSED = 32  # practice requests of a lesson that later nights use as anchors
 ATTEST_TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
 
@@ -266,7 +266,7 @@ def remember(
     over: set[str] = set()
     for version in store.lineage(plan.parent):
         for entry in files.read_json(Path(version.path) / files.LESSONS):
-            found[entry["session"]] = entry
+            found[entry["session"]] = {**dict.fromkeys(PARTS, ()), **entry}
             over |= {record["id"] for record in entry["retired"]}
     kept = [entry for session, entry in found.items() if session not in plan.sessions]
     probes = [Probe.from_json(p) for entry in kept for part in PARTS for p in entry[part]]
@@ -339,9 +339,9 @@ def learn(
     store: Store,
     report: trainer.Report,
 ) -> trainer.Progress:
-    """Train the student; measured on the probes that steer and on practice of earlier lessons that tonight
-    is not rehearsed: a dream is not done while something old is lost. Raises DreamError where there is
-    nothing to learn."""
+    """Train the student; measured on the probes that steer, those of earlier lessons included, which nobody
+    ever practised: a dream is not done while something old is lost. Raises DreamError where there is nothing
+    to learn."""
     config = plan.config.learn
     courses = [course for room in rooms for course in room.courses]
     if not courses:
@@ -351,9 +351,10 @@ def learn(
         )
     anchors = anchor_pool(model, config.seed)
     practice = [[Probe.from_json(p) for p in entry["practice"]] for entry in earlier]
-    asked, rehearsed = divided(practice, f"{config.seed}:{plan.parent}")
-    rehearsal = Rehearsal([[(p.prompt, p.answer) for p in some] for some in rehearsed])
+    tonight = f"{config.seed}:{plan.parent}"  # other requests every night
+    rehearsal = Rehearsal([[(p.prompt, p.answer) for p in some] for some in practice], tonight)
     steer = [probe for room in rooms for probe in room.steer]
+    asked = [shuffled([Probe.from_json(p) for p in entry["steer"]], tonight) for entry in earlier]
     steer += known(model, plan.parent, asked, len(steer))
 
     def measure() -> Sequence[bool]:
@@ -388,19 +389,11 @@ def learn(
     return progress
 
 
-def divided(practice: Sequence[Sequence[Probe]], seed: str) -> tuple[list[list[Probe]], list[list[Probe]]]:
-    """Of each earlier lesson's practice a quarter to measure by, and the rest to rehearse: of another seed,
-    another night, others. What is rehearsed night after night stays right and shows nothing of what is
-    lost."""
-    order = [(shuffled(some, seed), (len(some) + 2) // 4) for some in practice]
-    return [some[:quarter] for some, quarter in order], [some[quarter:] for some, quarter in order]
-
-
-def known(model: HFModel, live: str, practice: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
-    """Up to `count` of the earlier lessons' practice requests that the live version gets right, as many of
-    each; of many lessons, one of each (what nobody looks at gets lost unseen)."""
-    count = max(count, len(practice))
-    asked = in_turns(practice)[: 2 * count]
+def known(model: HFModel, live: str, earlier: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
+    """Up to `count` of the earlier lessons' probes that the live version gets right, as many of each; of many
+    lessons, two of each (what nobody looks at gets lost unseen)."""
+    count = max(count, 2 * len(earlier))
+    asked = in_turns(earlier)[: 2 * count]
     right = passed(model, asked, live)
     return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
 
@@ -472,6 +465,7 @@ def _entry(room: Classroom, retired: Sequence[dict[str, Any]]) -> dict[str, Any]
     return {
         "session": session,
         "probes": [probe.to_json() for probe in room.gate],
+        "steer": [probe.to_json() for probe in room.steer],
         "practice": [drill.probe(drill.answer or ()).to_json() for drill in drills[:REHEARSED]],
         "retired": [record for record in retired if record["by"] == session],
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from statistics import mean
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,8 @@ from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 
 Prompt = tuple[int, ...]
+Pair = tuple[Prompt, Prompt]  # prompt, answer
+Surprise = Callable[[Sequence[Pair]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
 _T = TypeVar("_T")
 
 
@@ -64,15 +67,39 @@ class AnchorPool:
 
 class Rehearsal:
     """Requests of earlier lessons with their right answers (experience replay, arXiv 1811.11682). To be like
-    the live version there would keep its mistakes, too, and let them grow night after night."""
+    the live version there would keep its mistakes, too, and let them grow night after night.
 
-    def __init__(self, lessons: Sequence[Sequence[tuple[Prompt, Prompt]]]) -> None:
-        """`lessons` of (prompt, answer). They take turns, so none is drowned."""
-        self._order = in_turns([[pair for pair in some if pair[1]] for some in lessons])
+    What the night hurts most is rehearsed most: a new lesson takes most from those that are like it (as in
+    maximally interfered retrieval, arXiv 1908.04742, but by lesson, and without a step that is only tried).
+    """
 
-    def take(self, step: int, count: int) -> list[tuple[Prompt, Prompt]]:
-        """The pairs of a step."""
-        return [self._order[i] for i in _turn(step, count, len(self._order))]
+    ASKED = 2  # pairs of a lesson by which it is seen how it fares
+    CALM = 0.05  # nats: what is as good as ever comes up now and then, too
+
+    def __init__(self, lessons: Sequence[Sequence[Pair]], seed: int | str) -> None:
+        """`lessons` of (prompt, answer)."""
+        known = [[pair for pair in some if pair[1]] for some in lessons]
+        self._lessons, self._seed = [some for some in known if some], seed
+
+    def take(self, step: int, count: int, surprise: Surprise) -> list[Pair]:
+        """`count` pairs for a round that begins with `step`, mixed; `surprise` is the student's then."""
+        if not self._lessons or not count:
+            return []
+        turns = [shuffled(some, f"{self._seed}:{step}") for some in self._lessons]
+        asked = [turn[: self.ASKED] for turn in turns]
+        nats = iter(surprise([pair for some in asked for pair in some]))
+        hurt = [self.CALM + mean(next(nats) for _ in some) for some in asked]
+        parts = zip(turns, apportioned(hurt, count), strict=True)
+        return shuffled([turn[i % len(turn)] for turn, part in parts for i in range(part)], step)
+
+
+def apportioned(weights: Sequence[float], count: int) -> list[int]:
+    """`count` places by weight (the method of D'Hondt)."""
+    parts = [0] * len(weights)
+    for _ in range(count):
+        most = max(range(len(weights)), key=lambda i: weights[i] / (parts[i] + 1))
+        parts[most] += 1
+    return parts
 
 
 def in_turns(lessons: Sequence[Sequence[_T]]) -> list[_T]:

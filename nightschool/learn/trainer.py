@@ -13,7 +13,7 @@ import torch
 
 from nightschool.config import LearnConfig
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import AnchorPool, Rehearsal
+from nightschool.learn.anchors import AnchorPool, Pair, Rehearsal
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Rule, Trajectory
@@ -169,9 +169,15 @@ class _Run:
         tries = self.rule.trajectories(drills, STUDENT, steps[0])
         rolled = time.perf_counter()
         lessons = self._teach(taught, tries)
+        old = self.rehearsal.take(steps[0], len(steps) * self.config.anchors, self._surprise)
         rollout_s, teacher_s = (rolled - started) / len(steps), (time.perf_counter() - rolled) / len(steps)
-        for step, trajectories, lesson in zip(steps, tries, lessons, strict=True):
-            yield self._step(step, trajectories, lesson, rollout_s, teacher_s)
+        for i, step in enumerate(steps):
+            rehearsed = old[i :: len(steps)]
+            yield self._step(step, tries[i], lessons[i], rehearsed, rollout_s, teacher_s)
+
+    def _surprise(self, pairs: Sequence[Pair]) -> list[float]:
+        """-log q(answer) of the student, in nats."""
+        return [-sum(logprobs) for logprobs in self.model.score(pairs, STUDENT)]
 
     def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
         """Each step's lesson. The teacher is frozen: it speaks to all of a course's steps at once."""
@@ -186,6 +192,7 @@ class _Run:
         step: int,
         trajectories: Sequence[Trajectory],
         lesson: Batch,
+        rehearsed: Sequence[Pair],
         rollout_s: float,
         teacher_s: float,
     ) -> StepReport:
@@ -196,8 +203,8 @@ class _Run:
             anchored_ND = torch.cat([a.hidden_AD for a in held])
             calm = Distil(anchored_ND, forward_kl, config.anchor_weight)
             batches.append(([(a.prompt, a.answer) for a in held], calm))
-        if old := self.rehearsal.take(step, config.anchors):
-            batches.append((old, Imitate([answer for _, answer in old], config.anchor_weight)))
+        if rehearsed:
+            batches.append((rehearsed, Imitate([answer for _, answer in rehearsed], config.anchor_weight)))
         losses = accumulate(self.model, self.adapter, batches)
         loss, *anchor_loss = (float(loss_N.mean()) for loss_N in losses)
         torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.clip)

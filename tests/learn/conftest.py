@@ -45,6 +45,12 @@ def pool(model: HFModel) -> AnchorPool:
     return AnchorPool(model, BASE, prompts, max_tokens=4, seed=0)
 
 
+def rehearsal(model: HFModel) -> Rehearsal:
+    asked = [tuple(model.encode([Message("user", f"what was {i}?")])) for i in range(4)]
+    known = [(prompt, tuple(model.encode_answer("it"))) for prompt in asked]
+    return Rehearsal([known[:3], known[3:]], 0)
+
+
 @pytest.fixture
 def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., tuple[Progress, Adapter]]:
     """Train a fresh adapter: learn(config, accuracies, folder); `accuracies` are what is measured."""
@@ -67,7 +73,7 @@ def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., t
             rule(tiny),
             [tiny_course],
             pool(tiny),
-            Rehearsal([]),
+            rehearsal(tiny),
             adapter,
             config,
             measure=lambda: [i < 10 * share for share in [next(left, 0.0)] for i in range(10)],
