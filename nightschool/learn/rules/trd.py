@@ -22,7 +22,7 @@ from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Teaching, Trajectory
 from nightschool.learn.rules.opsd import OPSD
 from nightschool.learn.step import Batch, Distil
-from nightschool.models.hf import HFModel
+from nightschool.models.hf import HFModel, Pair
 from nightschool.types import Message
 
 REJECTED = 0.1  # of the likeliest token's probability: a token below that is a mistake
@@ -33,20 +33,16 @@ class _Refining(OPSD):
     """Samples as on-policy self-distillation does, and learns on refined answers."""
 
     def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
-        asked = [self._refine(course, step) for step in tries]
-        pairs = [pair for step in asked for pair in step]
-        thoughts = iter(self._teaching.thoughts(course, pairs))
-        return [
-            (
-                [(t.drill.student, answer) for t, (_, answer) in zip(step, refined, strict=True)],
-                Distil(torch.cat([next(thoughts) for _ in refined]), forward_kl),
-            )
-            for step, refined in zip(tries, asked, strict=True)
-        ]
+        pairs = self._refine(course, [t for step in tries for t in step])
+        refined = iter(zip(pairs, self._teaching.thoughts(course, pairs), strict=True))
+        batches: list[Batch] = []
+        for step in tries:
+            mine = [(t.drill.student, *next(refined)) for t in step]
+            learned = Distil(torch.cat([thought for _, _, thought in mine]), forward_kl)
+            batches.append(([(student, answer) for student, (_, answer), _ in mine], learned))
+        return batches
 
-    def _refine(
-        self, course: Course, step: Sequence[Trajectory]
-    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
         """The teacher's prompt for each refined answer, and that answer."""
         raise NotImplementedError
 
@@ -58,43 +54,39 @@ class Rewrite(_Refining):
         super().__init__(teaching)
         self._then = _next_turn(teaching.model, _REWRITE)
 
-    def _refine(
-        self, course: Course, step: Sequence[Trajectory]
-    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
         prompts = [
             self._teaching.prompt(t.drill)
             if t.given
             else (*self._teaching.prompt(t.drill), *_ended(t.answer, self._teaching.model), *self._then)
-            for t in step
+            for t in tries
         ]
         written = iter(
             self._teaching.answers(
-                course, [p for p, t in zip(prompts, step, strict=True) if not t.given], 0.0
+                course, [p for p, t in zip(prompts, tries, strict=True) if not t.given], 0.0
             )
         )
-        return [(p, t.answer if t.given else next(written)) for p, t in zip(prompts, step, strict=True)]
+        return [(p, t.answer if t.given else next(written)) for p, t in zip(prompts, tries, strict=True)]
 
 
 class FromError(_Refining):
     """The teacher goes on from the student's first mistake."""
 
-    def _refine(
-        self, course: Course, step: Sequence[Trajectory]
-    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        prompts = [self._teaching.prompt(t.drill) for t in step]
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
+        prompts = [self._teaching.prompt(t.drill) for t in tries]
         thoughts = self._teaching.thoughts(
-            course, [(p, t.answer) for p, t in zip(prompts, step, strict=True)]
+            course, [(p, t.answer) for p, t in zip(prompts, tries, strict=True)]
         )
         sound = [
             len(t.answer) if t.given else first_mistake(self._teaching.model.logits(thought), t.answer)
-            for thought, t in zip(thoughts, step, strict=True)
+            for thought, t in zip(thoughts, tries, strict=True)
         ]
-        cut = [i for i, (n, t) in enumerate(zip(sound, step, strict=True)) if n < len(t.answer)]
+        cut = [i for i, (n, t) in enumerate(zip(sound, tries, strict=True)) if n < len(t.answer)]
         onward = self._teaching.answers(
-            course, [(*prompts[i], *step[i].answer[: sound[i]]) for i in cut], 0.0
+            course, [(*prompts[i], *tries[i].answer[: sound[i]]) for i in cut], 0.0
         )
         mended = dict(zip(cut, onward, strict=True))
-        return [(prompts[i], (*t.answer[: sound[i]], *mended.get(i, ()))) for i, t in enumerate(step)]
+        return [(prompts[i], (*t.answer[: sound[i]], *mended.get(i, ()))) for i, t in enumerate(tries)]
 
 
 def first_mistake(teacher_AV: Tensor, answer: Sequence[int]) -> int:
