@@ -317,12 +317,15 @@ class Store:
             return f"{stem}@{row.last}"
 
     def add_version(self, version: Version) -> None:
+        """A path in this home is kept as one from there: a home may be moved."""
+        path = Path(version.path)
+        inside = path.relative_to(self._home) if path.is_relative_to(self._home) else path
         with self._writing() as orm:
             orm.add(
                 VersionRow(
                     name=version.name,
                     parent=version.parent,
-                    path=version.path,
+                    path=str(inside),
                     sessions=list(version.sessions),
                     dream_id=version.dream_id,
                     created_at=version.created_at or now(),
@@ -332,12 +335,16 @@ class Store:
     def version(self, name: str) -> Version:
         """Raises NotFound."""
         with self._reading() as orm:
-            return _version(_version_row(orm, name))
+            return self._version(_version_row(orm, name))
 
     def versions(self) -> list[Version]:
         """Oldest first."""
         with self._reading() as orm:
-            return [_version(r) for r in orm.scalars(select(VersionRow).order_by(VersionRow.number))]
+            return [self._version(r) for r in orm.scalars(select(VersionRow).order_by(VersionRow.number))]
+
+    def _version(self, row: VersionRow) -> Version:
+        path = str(self._home / row.path)
+        return Version(row.name, row.parent, path, tuple(row.sessions), row.dream_id, row.created_at)
 
     def live(self) -> str:
         """The live version's name, or `base`."""
@@ -361,7 +368,7 @@ class Store:
         out: list[Version] = []
         with self._reading() as orm:
             while name != BASE:
-                out.append(_version(_version_row(orm, name)))
+                out.append(self._version(_version_row(orm, name)))
                 name = out[-1].parent
         return out[::-1]
 
@@ -481,10 +488,6 @@ def _version_row(orm: Orm, name: str) -> VersionRow:
     if row is None:
         raise NotFound(f"there is no version {name}: `nightschool versions` lists them")
     return row
-
-
-def _version(row: VersionRow) -> Version:
-    return Version(row.name, row.parent, row.path, tuple(row.sessions), row.dream_id, row.created_at)
 
 
 def _live(orm: Orm) -> str:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -275,6 +276,15 @@ def test_importing_twice_changes_nothing(store: Store) -> None:
     assert len(store.sessions()) == len(store.feedback()) == 1
     with pytest.raises(BadRequest, match="other messages"):
         store.import_session(session, user=None, messages=[HI], tools=(), feedback=None)
+
+
+def test_a_moved_home_finds_its_versions(store: Store, home: Path) -> None:
+    store.add_version(Version("n@1", BASE, str(home / "versions" / "n@1")))
+    store.add_version(Version("n@2", BASE, "/elsewhere/n@2"))
+    store.close()
+    with closing(Store.open(home.rename(home.with_name("moved")))) as moved:
+        paths = [version.path for version in moved.versions()]
+    assert paths == [str(home.with_name("moved") / "versions" / "n@1"), "/elsewhere/n@2"]
 
 
 def test_version_names_are_never_given_out_twice(store: Store, home: Path) -> None:
