@@ -93,7 +93,7 @@ class Signal:
     `comment` says why they did not want it (rejected).
 
     `position` is the index of the response in the session's messages as they are now, None where the user
-    has since edited or regenerated it; the store fills it in.
+    has since edited or regenerated it (unless to `text`); the store fills it in.
     """
 
     id: str

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import Engine, and_, select
 from sqlalchemy.orm import Session as Orm
+from sqlalchemy.orm import aliased
 
 from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
 from nightschool.store import conversations
@@ -235,18 +236,24 @@ class Store:
             return [_feedback(row) for row in orm.scalars(query)]
 
     def signals(self, session_id: str | None = None) -> list[Signal]:
-        """Oldest first, without those taken back; each says where its response is now."""
-        here = and_(
-            TurnRow.session_id == SignalRow.session_id,
-            TurnRow.response_id == SignalRow.response_id,
-            TurnRow.superseded_at.is_(None),
+        """Oldest first, without those taken back; each says where its response is now. An edited one is also
+        where its client went on with what the user made of it."""
+        current = aliased(TurnRow)
+        response = and_(
+            TurnRow.session_id == SignalRow.session_id, TurnRow.response_id == SignalRow.response_id
         )
-        query = select(SignalRow, TurnRow.position).outerjoin(TurnRow, here)
+        in_its_place = and_(
+            current.session_id == TurnRow.session_id,
+            current.position == TurnRow.position,
+            current.superseded_at.is_(None),
+        )
+        query = select(SignalRow, TurnRow, current).outerjoin(TurnRow, response)
+        query = query.outerjoin(current, in_its_place)
         query = query.where(SignalRow.retracted_at.is_(None)).order_by(SignalRow.number)
         if session_id is not None:
             query = query.where(SignalRow.session_id == session_id)
         with self._reading() as orm:
-            return [_signal(row, position) for row, position in orm.execute(query)]
+            return [_signal(row, turn, now_) for row, turn, now_ in orm.execute(query)]
 
     # Dreams
 
@@ -469,11 +476,27 @@ def _feedback(row: FeedbackRow) -> Feedback:
     )
 
 
-def _signal(row: SignalRow, position: int | None) -> Signal:
-    kind = cast(SignalKind, row.signal)
+def _signal(row: SignalRow, turn: TurnRow | None, current: TurnRow | None) -> Signal:
+    """`turn` is the response that the signal is about, `current` what is said in its place now."""
+    position = None
+    if current and (current is turn or (row.signal == "edited" and _says(current, row.text))):
+        position = current.position
     return Signal(
-        row.id, row.session_id, row.response_id, kind, row.text, row.comment, row.created_at, position
+        row.id,
+        row.session_id,
+        row.response_id,
+        cast(SignalKind, row.signal),
+        row.text,
+        row.comment,
+        row.created_at,
+        position,
     )
+
+
+def _says(turn: TurnRow, text: str | None) -> bool:
+    """Clients trim answers."""
+    message = Message.from_json(turn.message)
+    return message.role == "assistant" and message.content.strip() == (text or "").strip()
 
 
 def _dream(orm: Orm, dream_id: str) -> DreamRow:

@@ -214,6 +214,16 @@ def test_a_signal_knows_where_its_response_is_now(store: Store) -> None:
     assert [s.id for s in store.signals("mine")] == ["g1", "g2", "g4"]
 
 
+def test_an_edited_answer_that_the_client_goes_on_with_is_still_the_edited_one(store: Store) -> None:
+    session = record(store, "hi", "hello", session="mine")
+    store.signal(Signal("g1", session, "r_2_hello", "edited", "good day"))
+    store.signal(Signal("g2", session, "r_2_hello", "rejected"))
+    record(store, "hi", "good day ", "more", "yes", session="mine")
+    assert {s.id: s.position for s in store.signals()} == {"g1": 1, "g2": None}
+    record(store, "hi", "good evening", "more", "yes", session="mine")  # nobody said that
+    assert {s.id: s.position for s in store.signals()} == {"g1": None, "g2": None}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_where_a_signal_points_is_its_response(
