@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from nightschool.models.processor import instructions
+from nightschool.models.processor import instructions, told
 
 
 def describe() -> str:
     """Such as "2 of 2 cores, AMD EPYC, AVX-512 bf16, no AMX, torch 2.13.0+cpu"."""
     import torch
 
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), "CPU")
     known = instructions()
     units = "AMX" if "amx_bf16" in known else "AVX-512 bf16, no AMX" if "avx512_bf16" in known else "no bf16"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
-    return f"{cores}, {model}, {units}{gpu}, torch {torch.__version__}"
+    return f"{cores}, {told('model name') or 'CPU'}, {units}{gpu}, torch {torch.__version__}"

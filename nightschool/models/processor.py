@@ -9,7 +9,11 @@ from pathlib import Path
 @cache
 def instructions() -> frozenset[str]:
     """Its instruction sets, in Linux' words (such as "avx512_bf16"); empty where nothing tells."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    line = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return frozenset(line.partition(":")[2].split())
+    return frozenset(told("flags", "Features").split())
+
+
+def told(*names: str) -> str:
+    """What Linux says about the first core under the first of these names that is there, else ""."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
