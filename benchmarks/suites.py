@@ -1,31 +1,52 @@
 """How the base model answers the suites' cases, without the session and with it in its context.
 
-    python -m benchmarks.suites [--seeds 0 1 2] [--facts 1 2 4 8] [--show 3] [NAME ...]
+    python -m benchmarks.suites [--seeds 0 1 2] [--facts 1 2 4 8] [--out docs/results/suites] [NAME ...]
 
-NAME: a suite, or `stream`. `--show` prints that many wrong answers of each part.
+NAME: a suite (all of them, unless told). `--facts`: only the facts, told so many at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from pathlib import Path
 
-from nightschool.bench.suites import Suite
-from nightschool.checks import Case
-from nightschool.evaluate import evaluate
+from benchmarks.machine import describe, write
+from nightschool.bench.measures import accuracy
+from nightschool.bench.suites import SUITES, Suite, facts
+from nightschool.config import load
 from nightschool.models import hf
-from nightschool.types import BASE, Session
+from nightschool.types import BASE
 
 
-class Exam:
-    """Cases, answered greedily by the base model."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*SUITES, []], metavar="NAME", default=[])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--facts", type=int, nargs="+")
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    rows = []
+    model = hf.load(load({}).model)
+    for seed in chosen.seeds:
+        if chosen.facts:
+            suites = {f"{n} facts": facts(seed, n) for n in chosen.facts}
+        else:
+            suites = {name: SUITES[name](seed) for name in chosen.names or SUITES}
+        for name, suite in suites.items():
+            rows.append({"suite": name, "seed": seed, **answered(model, suite)})
+            print(rows[-1], flush=True)
+    write(chosen.out, {"machine": describe(), "rows": rows})
 
-    def __init__(self, model: hf.HFModel, show: int) -> None:
-        self._model, self._show = model, show
 
-    def __call__(self, suite: Suite, cases: Sequence[Case], session: Session | None) -> float:
-        longest = max(len(self._model.encode_answer(suite.answers[case.id])) for case in cases)
-        result = evaluate(self._model, cases, BASE, longest + 4, session)
-        wrong = [r for r in result["cases"] if not r["passed"]]
-        for one in wrong[: self._show]:
-            print(f"  {one['id']}: {one['answer']!r}, not {suite.answers[one['id']]!r}")
-        return float(result["accuracy"])
+def answered(model: hf.HFModel, suite: Suite) -> dict[str, float]:
+    """Shares of the cases that are right."""
+    session = suite.session.messages
+    return {
+        "base": accuracy(model, suite, suite.unseen, BASE),
+        "in_context": accuracy(model, suite, suite.unseen, BASE, session),
+        "in_context_adjacent": accuracy(model, suite, suite.adjacent, BASE, session),
+    }
+
+
+if __name__ == "__main__":
+    main()
