@@ -20,11 +20,13 @@ from nightschool.types import BASE
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SUITES, []], metavar="NAME", default=[])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SUITES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--facts", type=int, nargs="+")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
+    if unknown := sorted(set(chosen.names) - SUITES.keys()):
+        parser.error(f"there is no suite {unknown[0]}: {', '.join(SUITES)}")
     rows = []
     model = hf.load(load({}).model)
     for seed in chosen.seeds:
