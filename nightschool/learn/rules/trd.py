@@ -74,19 +74,16 @@ class FromError(_Refining):
 
     def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
         prompts = [self._teaching.prompt(t.drill) for t in tries]
-        thoughts = self._teaching.thoughts(
-            course, [(p, t.answer) for p, t in zip(prompts, tries, strict=True)]
-        )
-        sound = [
-            len(t.answer) if t.given else first_mistake(self._teaching.model.logits(thought), t.answer)
-            for thought, t in zip(thoughts, tries, strict=True)
-        ]
-        cut = [i for i, (n, t) in enumerate(zip(sound, tries, strict=True)) if n < len(t.answer)]
-        onward = self._teaching.answers(
-            course, [(*prompts[i], *tries[i].answer[: sound[i]]) for i in cut], 0.0
-        )
-        mended = dict(zip(cut, onward, strict=True))
-        return [(prompts[i], (*t.answer[: sound[i]], *mended.get(i, ()))) for i, t in enumerate(tries)]
+        own = [i for i, t in enumerate(tries) if not t.given]
+        thoughts = self._teaching.thoughts(course, [(prompts[i], tries[i].answer) for i in own])
+        sound = {
+            i: first_mistake(self._teaching.model.logits(thought), tries[i].answer)
+            for i, thought in zip(own, thoughts, strict=True)
+        }
+        cut = {i: tries[i].answer[:n] for i, n in sound.items() if n < len(tries[i].answer)}
+        onward = self._teaching.answers(course, [(*prompts[i], *kept) for i, kept in cut.items()], 0.0)
+        mended = {i: (*kept, *more) for (i, kept), more in zip(cut.items(), onward, strict=True)}
+        return [(prompts[i], mended.get(i, t.answer)) for i, t in enumerate(tries)]
 
 
 def first_mistake(teacher_AV: Tensor, answer: Sequence[int]) -> int:
