@@ -11,11 +11,10 @@ import argparse
 from pathlib import Path
 
 from benchmarks.machine import describe, write
-from nightschool.bench.measures import accuracy
-from nightschool.bench.suites import SUITES, Suite, facts
+from nightschool.bench.measures import reference
+from nightschool.bench.suites import SUITES, facts
 from nightschool.config import load
 from nightschool.models import hf
-from nightschool.types import BASE
 
 
 def main() -> None:
@@ -35,19 +34,9 @@ def main() -> None:
         else:
             suites = {name: SUITES[name](seed) for name in chosen.names or SUITES}
         for name, suite in suites.items():
-            rows.append({"suite": name, "seed": seed, **answered(model, suite)})
+            rows.append({"suite": name, "seed": seed, **reference(model, suite)})
             print(rows[-1], flush=True)
     write(chosen.out, {"machine": describe(), "rows": rows})
-
-
-def answered(model: hf.HFModel, suite: Suite) -> dict[str, float]:
-    """Shares of the cases that are right."""
-    session = suite.session.messages
-    return {
-        "base": accuracy(model, suite, suite.unseen, BASE),
-        "in_context": accuracy(model, suite, suite.unseen, BASE, session),
-        "in_context_adjacent": accuracy(model, suite, suite.adjacent, BASE, session),
-    }
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ from typing import Any
 from nightschool import night
 from nightschool.bench.cells import Cells
 from nightschool.bench.learners import Compact, Context, Learner, Notes, Weights
-from nightschool.bench.measures import accuracy, forget_peak, instructions, peak
+from nightschool.bench.measures import forget_peak, instructions, peak, reference
 from nightschool.bench.suites import SUITES, Suite
 from nightschool.checks import Case
 from nightschool.config import Config
 from nightschool.gate.drift import Drift
 from nightschool.lessons.anchors import probe_anchors
 from nightschool.models.hf import HFModel
-from nightschool.types import BASE, Message
+from nightschool.types import Message
 
 EARLIER = 16  # cases of an earlier suite that are asked again
 LEARN = {"variations": 64, "held_back": 24, "steps": 24}  # for all rules: a table is many dreams
@@ -137,19 +137,10 @@ def _examined(
 
 
 def _reference(model: HFModel, cells: Cells, suite: Suite, seed: int) -> dict[str, float]:
-    """The base model without the session, and with it in the context; measured once."""
+    """`reference`, measured once."""
     for cell in cells.of(suite=suite.name, seed=seed):
-        return {"base": cell["base"], "in_context": cell["in_context"], **_adjacent(cell)}
-    turns = suite.session.messages
-    return {
-        "base": accuracy(model, suite, suite.unseen, BASE),
-        "in_context": accuracy(model, suite, suite.unseen, BASE, turns),
-        "in_context_adjacent": accuracy(model, suite, suite.adjacent, BASE, turns),
-    }
-
-
-def _adjacent(cell: dict[str, Any]) -> dict[str, float]:
-    return {"in_context_adjacent": cell["in_context_adjacent"]}
+        return {name: cell[name] for name in ("base", "in_context", "in_context_adjacent")}
+    return reference(model, suite)
 
 
 def _line(cell: dict[str, Any]) -> str:

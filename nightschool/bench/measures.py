@@ -15,7 +15,7 @@ from nightschool.models.base import LanguageModel
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
-from nightschool.types import Message
+from nightschool.types import BASE, Message
 
 MORE = 8  # tokens that an answer may be longer than the right ones
 UNCHANGED = 1e-5  # of a weight: less is no change
@@ -55,6 +55,16 @@ def accuracy(
     prompts = [model.encode([*before, *case.messages], suite.session.tools) for case in cases]
     said = answers(model, prompts, version, longest + MORE, prefix)
     return sum(passes(c.check, text) for c, text in zip(cases, said, strict=True)) / max(1, len(cases))
+
+
+def reference(model: HFModel, suite: Suite) -> dict[str, float]:
+    """The base model's accuracy without the suite's session, and with it in its context."""
+    session = suite.session.messages
+    return {
+        "base": accuracy(model, suite, suite.unseen, BASE),
+        "in_context": accuracy(model, suite, suite.unseen, BASE, session),
+        "in_context_adjacent": accuracy(model, suite, suite.adjacent, BASE, session),
+    }
 
 
 def instructions(model: LanguageModel, version: str, before: Sequence[Message] = ()) -> float:

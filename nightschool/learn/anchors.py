@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from nightschool.models.base import GenerateRequest, Sampling, generate
-from nightschool.models.hf import HFModel
+from nightschool.models.hf import HFModel, Pair
 
 Prompt = tuple[int, ...]
-Pair = tuple[Prompt, Prompt]  # prompt, answer
 Surprise = Callable[[Sequence[Pair]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
 _T = TypeVar("_T")
 

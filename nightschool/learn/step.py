@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from nightschool.learn.losses import Divergence, reverse_kl
-from nightschool.models.hf import HFModel
+from nightschool.models.hf import HFModel, Pair
 from nightschool.models.lora import Adapter
 
 _CHUNK = 128  # tokens that go through the output head together: no larger part of the vocabulary is ever held
-Pair = tuple[Sequence[int], Sequence[int]]  # prompt, answer
 
 
 class Signal(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,12 +12,12 @@ import torch
 
 from nightschool.config import LearnConfig
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import AnchorPool, Pair, Rehearsal
+from nightschool.learn.anchors import AnchorPool, Rehearsal, shuffled
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Rule, Trajectory
 from nightschool.learn.step import Batch, Distil, Imitate, accumulate
-from nightschool.models.hf import HFModel
+from nightschool.models.hf import HFModel, Pair
 from nightschool.models.lora import Adapter
 
 NEARLY = 0.9  # share of held-back practice from which more steps are not worth much
@@ -167,9 +166,9 @@ class _Run:
             for step, course in zip(steps, taught, strict=True)
         ]
         tries = self.rule.trajectories(drills, STUDENT, steps[0])
+        old = self.rehearsal.take(steps[0], len(steps) * self.config.anchors, self._surprise)
         rolled = time.perf_counter()
         lessons = self._teach(taught, tries)
-        old = self.rehearsal.take(steps[0], len(steps) * self.config.anchors, self._surprise)
         rollout_s, teacher_s = (rolled - started) / len(steps), (time.perf_counter() - rolled) / len(steps)
         for i, step in enumerate(steps):
             rehearsed = old[i :: len(steps)]
@@ -234,7 +233,5 @@ def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Dril
     resuming needs no state."""
     out: list[Drill] = []
     for i in range(turn * size, (turn + 1) * size):
-        order = list(range(len(drills)))
-        random.Random(f"{seed}:{i // len(drills)}").shuffle(order)
-        out.append(drills[order[i % len(drills)]])
+        out.append(shuffled(drills, f"{seed}:{i // len(drills)}")[i % len(drills)])
     return list({d.id: d for d in out}.values())

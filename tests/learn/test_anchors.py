@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightschool.learn.anchors import AnchorPool, Pair, Rehearsal, apportioned
-from nightschool.models.hf import HFModel
+from nightschool.learn.anchors import AnchorPool, Rehearsal, apportioned
+from nightschool.models.hf import HFModel, Pair
 from nightschool.types import BASE, Message
 from tests.learn.conftest import pool
 from tests.models.test_hf import randomised
