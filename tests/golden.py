@@ -1,0 +1,123 @@
+"""A golden trace: what two nights on the tiny model do, step by step, for each learning rule.
+
+A refactor leaves the losses as they are. Where they are meant to change, `python -m tests.golden` writes them
+anew and prints each adapter's sha256: on one machine that stays the same from commit to commit, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nightschool import night
+from nightschool.config import load
+from nightschool.models import hf
+from nightschool.store import Store
+from nightschool.types import Feedback, Message
+
+LOSSES = Path(__file__).with_name("golden.json")
+RULES = ("opsd", "trd-rewrite", "trd-from-error", "cd", "sft", "rlvr", "opsd+rlvr", "auto")
+QUICK = {
+    "model.dtype": "float32",
+    "learn.rank": "4",
+    "learn.lr": "0.02",
+    "learn.steps": "4",
+    "learn.batch": "4",
+    "learn.max_new_tokens": "1",
+    "learn.anchors": "2",
+    "learn.variations": "24",
+    "learn.held_back": "24",
+    "learn.asked": "0",
+    "learn.ahead": "2",
+    "gate.kl_budget": "100",
+    "gate.alpha": "0.99",
+}
+# The second night: small steps, so that rounding does not grow.
+SECOND = QUICK | {"learn.lr": "0.001", "learn.steps": "6", "learn.max_new_tokens": "6", "learn.warm_up": "2"}
+SECOND |= {"learn.trial": "2", "learn.asked": "2", "learn.group": "2"}
+SUM = ("done " * 6, "How many are 12 and 45?")
+WORK = {
+    "bills": (
+        ("Pay INV-20 to Acme Ltd", "Acme Ltd INV-20"),
+        ("Pay INV-31 to Bell Ltd", "Bell Ltd INV-31"),
+        ("Where is it?", "aaaaaa aaaaaa"),
+    ),
+    "people": (
+        ("Pay 20 to Ann Smith", "20 Ann Smith"),
+        ("Pay 31 to Bob Jones", "31 Bob Jones"),
+        ("What now?", "no no"),
+        ("Done?", "yes"),
+    ),
+}
+
+
+def like(store: Store, name: str, messages: list[Message]) -> None:
+    store.import_session(name, user=None, messages=messages, tools=(), feedback=None)
+    store.rate(Feedback(f"like-{name}", name, "good"))
+
+
+def dream(model: Path, home: Path, settings: dict[str, str]) -> tuple[list[list[float]], str]:
+    """The loss and the anchors' loss of each step, and the sha256 of the student's weights."""
+    config = load(settings | {"model.id": str(model)}, env={})
+    losses: list[list[float]] = []
+    with closing(Store.open(home)) as store, store.dreaming():
+        plan = night.resume_or_start(store, config, ())
+        loaded = hf.load(config.model)
+        night.dream(
+            loaded, store, home, plan, report=lambda step: losses.append([step.loss, step.anchor_loss])
+        )
+    student = loaded.adapter("student")
+    assert student
+    weights = b"".join(t.detach().numpy().tobytes() for t in student.parameters())
+    return losses, hashlib.sha256(weights).hexdigest()
+
+
+def trace(model: Path, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Losses and sha256 of the first night and, by rule, of the second, which goes on from it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        first = folder / "first"
+        with closing(Store.open(first)) as store:
+            like(store, "sum", [Message("assistant", SUM[0]), Message("user", SUM[1])])
+        losses, sha = dream(model, first, QUICK)
+        with closing(Store.open(first)) as store:
+            assert store.live() == "nightschool@1"
+            for name, turns in WORK.items():
+                like(
+                    store, name, [m for q, a in turns for m in (Message("user", q), Message("assistant", a))]
+                )
+        found, shas = {"first": losses}, {"first": sha}
+        for rule in RULES:
+            home = folder / rule
+            shutil.copytree(first, home)
+            found[rule], shas[rule] = dream(model, home, SECOND | {"learn.rule": rule})
+    finally:
+        torch.set_num_threads(threads)
+    return found, shas
+
+
+def main() -> None:
+    from tests.conftest import tiny_net, tiny_tokenizer
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["NIGHTSCHOOL_HOME"] = str(folder / "unused")
+        tiny_net().save_pretrained(folder / "model")
+        tiny_tokenizer().save_pretrained(folder / "model")
+        losses, shas = trace(folder / "model", folder)
+    LOSSES.write_text(json.dumps(losses, indent=1) + "\n")
+    for rule, sha in shas.items():
+        print(sha[:16], rule, len(losses[rule]))
+
+
+if __name__ == "__main__":
+    main()
