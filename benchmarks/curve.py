@@ -18,13 +18,14 @@ from typing import Any
 
 from benchmarks.machine import describe, write
 from benchmarks.sessions import KINDS, Turn
-from nightschool import night
 from nightschool.config import Config, load
 from nightschool.gate.drift import Drift
-from nightschool.learn.classroom import encode
 from nightschool.learn.trainer import STUDENT, StepReport
-from nightschool.lessons.anchors import probe_anchors
+from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models import hf
+from nightschool.night.dream import dream
+from nightschool.night.judge import ungated
+from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback, Message
 
@@ -32,8 +33,8 @@ from nightschool.types import BASE, Feedback, Message
 def like(store: Store, name: str) -> None:
     """Record a kind's session, liked."""
     messages = [m for q, a in KINDS[name].session for m in (Message("user", q), Message("assistant", a))]
-    store.import_session(name, user=None, messages=messages, tools=(), feedback=None)
-    store.rate(Feedback(f"like-{name}", name, "good"))
+    store.sessions.add(name, user=None, messages=messages, tools=())
+    store.feedback.rate(Feedback(f"like-{name}", name, "good"))
 
 
 class Exam:
@@ -49,55 +50,61 @@ class Exam:
         return sum(right) / len(right)
 
 
+class _Curve:
+    """Takes a point of the curve after every round of steps; the clock stands still meanwhile."""
+
+    def __init__(self, exam: Exam, drift: Drift, every: int) -> None:
+        self._exam, self._drift, self._every = exam, drift, every
+        self.points: list[dict[str, float]] = []
+        self.began = self.setup = self.away = 0.0
+
+    def stage(self, name: str) -> None:
+        if name == "learn":
+            self.setup = time.perf_counter() - self.began
+
+    def step(self, step: StepReport) -> None:
+        if step.step % self._every and step.step != step.steps:
+            return
+        now = time.perf_counter()
+        self.points.append(
+            {
+                "step": step.step,
+                "seconds": now - self.began - self.away,
+                "held_back": step.accuracy or 0.0,
+                "unseen": self._exam(STUDENT),
+                "kl": self._drift(STUDENT),
+                "loss": step.loss,
+            }
+        )
+        self.away += time.perf_counter() - now
+        print("   ", {k: round(v, 3) for k, v in self.points[-1].items()}, flush=True)
+
+
 def run(model: hf.HFModel, drift: Drift, name: str, config: Config) -> dict[str, Any]:
     """One dream's training, watched."""
     exam = Exam(model, KINDS[name].cases(random.Random(config.learn.seed + 77)))
-    points: list[dict[str, float]] = []
+    watch = _Curve(exam, drift, config.learn.ahead)
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(Store.open(Path(folder))) as store,
-        store.dreaming(),
+        store.dreams.lock(),
     ):
         like(store, name)
-        plan = night.resume_or_start(store, config, ())
-        began, away = time.perf_counter(), 0.0
-        (lesson,) = night.prepare(store, [name], config.learn)
-        room = encode(model, lesson, plan.parent, config.learn)
-        setup = time.perf_counter() - began
-
-        def report(step: StepReport) -> None:
-            nonlocal away
-            if step.step % config.learn.ahead and step.step != step.steps:
-                return
-            now = time.perf_counter()
-            points.append(
-                {
-                    "step": step.step,
-                    "seconds": now - began - away,
-                    "held_back": step.accuracy or 0.0,
-                    "unseen": exam(STUDENT),
-                    "kl": drift(STUDENT),
-                    "loss": step.loss,
-                }
-            )
-            away += time.perf_counter() - now
-            print("   ", {k: round(v, 3) for k, v in points[-1].items()}, flush=True)
-
-        student = night.start_adapter(model, plan)
-        best = night.learn(model, plan, [room], [], student, Path(folder) / "dream", store, report)
-        total = time.perf_counter() - began - away
-        ceiling = exam(BASE, store.session(name).messages)
+        plan = resume_or_start(store, config, ())
+        watch.began = time.perf_counter()
+        outcome = dream(model, store, Path(folder), plan, gate=ungated, watch=watch)
+        ceiling = exam(BASE, store.sessions.get(name).messages)
     return {
         "kind": name,
         "seed": config.learn.seed,
         "ceiling": ceiling,
         "unseen": exam(STUDENT),
         "kl": drift(STUDENT),
-        "best_step": best.best_step,
-        "setup_seconds": setup,
-        "seconds": total,
-        "seconds_to_95": next((p["seconds"] for p in points if p["unseen"] >= 0.95 * ceiling), None),
-        "curve": points,
+        "best_step": outcome.numbers["steps"],
+        "setup_seconds": watch.setup,
+        "seconds": outcome.seconds - watch.away,
+        "seconds_to_95": next((p["seconds"] for p in watch.points if p["unseen"] >= 0.95 * ceiling), None),
+        "curve": watch.points,
     }
 
 
@@ -110,7 +117,7 @@ def main() -> None:
     given = {key.removeprefix("--"): value for key, value in zip(settings[::2], settings[1::2], strict=True)}
     config = load(given)
     model = hf.load(config.model)
-    drift = Drift(model, [night.general_prompt(model, text) for text in probe_anchors()])
+    drift = Drift(model, encoded(model, probe_anchors()))
     rows = []
     for seed in known.seeds:
         seeded = config.model_copy(update={"learn": config.learn.model_copy(update={"seed": seed})})

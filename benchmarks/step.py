@@ -35,7 +35,7 @@ from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
 from nightschool.learn.trainer import StepReport, train
 from nightschool.models import embedded, hf
-from nightschool.night import anchor_pool
+from nightschool.night.learn import anchor_pool
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40

@@ -17,26 +17,27 @@ from nightschool.store import Store
 
 if TYPE_CHECKING:
     from nightschool.learn.trainer import StepReport
-    from nightschool.night import Outcome
+    from nightschool.night.dream import Outcome
 
 
 def dream(config: Config, home: Path, sessions: Sequence[str], console: Console) -> Outcome:
     """Run a night, shown live on `console`. Raises what `night.dream` does."""
-    from nightschool import night
+    from nightschool.night import queue
 
-    with closing(Store.open(home)) as store, store.dreaming():
+    with closing(Store.open(home)) as store, store.dreams.lock():
         # Before the model is loaded: to find that there is nothing to do is cheap.
-        plan = night.resume_or_start(store, config, sessions)
+        plan = queue.resume_or_start(store, config, sessions)
         with _watching(console) as watch:
             from nightschool.models import hf
+            from nightschool.night.dream import dream as dream_it
 
             model = hf.load(plan.config.model)
-            return night.dream(model, store, home, plan, report=watch.report, stage=watch.stage)
+            return dream_it(model, store, home, plan, watch=watch)
 
 
 @dataclass
 class _Watch:
-    """Shows stages and steps: as a moving bar on a terminal, as lines anywhere else."""
+    """Shows stages and steps (`night.watch`): as a moving bar on a terminal, as lines anywhere else."""
 
     console: Console
     bar: Progress
@@ -48,7 +49,7 @@ class _Watch:
         else:
             self._line(name)
 
-    def report(self, step: StepReport) -> None:
+    def step(self, step: StepReport) -> None:
         numbers = _numbers(step)
         if self.console.is_terminal:
             self.bar.update(self.task, numbers=numbers, total=step.steps, completed=step.step)

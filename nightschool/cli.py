@@ -153,8 +153,8 @@ def _read(file: Path) -> Any:
 def sessions(as_json: Json = False) -> None:
     """List the recorded sessions, newest first."""
     with _store() as store:
-        rows, skipped = store.sessions(), store.skipped()
-        live = {s for v in store.lineage(store.live()) for s in v.sessions}
+        rows, skipped = store.sessions.all(), store.sessions.skipped()
+        live = {s for v in store.versions.lineage(store.versions.live()) for s in v.sessions}
     if as_json:
         _print_json([_session_json(s, s.id in live) for s in rows])
         return
@@ -165,7 +165,7 @@ def sessions(as_json: Json = False) -> None:
         table.add_row(s.id, str(len(s.messages)), s.rating or "", learned, first[:60].replace("\n", " "))
     out.print(table)
     if skipped:
-        out.print(f"{len(skipped)} not recorded, the last one: {skipped[0]['reason']}", markup=False)
+        out.print(f"{len(skipped)} not recorded, the last one: {skipped[0].reason}", markup=False)
 
 
 def _session_json(s: Any, learned: bool) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _session_json(s: Any, learned: bool) -> dict[str, Any]:
 
 def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -> None:
     with _store() as store:
-        store.rate(Feedback(f"fb_{uuid.uuid4().hex[:16]}", session_id, rating, comment))
+        store.feedback.rate(Feedback(f"fb_{uuid.uuid4().hex[:16]}", session_id, rating, comment))
     if as_json:
         _print_json({"session": session_id, "rating": rating, "comment": comment})
     else:
@@ -212,8 +212,8 @@ def bad(session: SessionId, comment: Comment = None, as_json: Json = False) -> N
 def undo(session: SessionId, as_json: Json = False) -> None:
     """Take the newest rating of a session back."""
     with _store() as store:
-        store.session(session)
-        taken = store.retract(session)
+        store.sessions.get(session)
+        taken = store.feedback.retract_rating(session)
     if as_json:
         _print_json({"session": session, "retracted": taken.rating if taken else None})
     else:
@@ -255,9 +255,9 @@ def eval_(
 
     with _store() as store, _read(cases) as lines:
         read = read_cases(lines, parse_messages)
-        name = store.live() if version == LIVE else version
-        directory = None if name == BASE else Path(store.version(name).path)
-        session = store.session(with_session) if with_session else None
+        name = store.versions.live() if version == LIVE else version
+        directory = None if name == BASE else Path(store.versions.get(name).path)
+        session = store.sessions.get(with_session) if with_session else None
     from nightschool.evaluate import evaluate
     from nightschool.models import hf
     from nightschool.versions import files
@@ -340,9 +340,10 @@ def _bench_model(model: str | None) -> None:
 def versions(as_json: Json = False) -> None:
     """List all versions; the live one is marked."""
     with _store() as store:
-        live, rows = store.live(), store.versions()
+        live, rows, refusal = store.versions.live(), store.versions.all(), store.versions.refusal()
     if as_json:
-        _print_json({"live": live, "versions": [vars(v) for v in rows]})
+        refused = vars(refusal) if refusal else None
+        _print_json({"live": live, "versions": [vars(v) for v in rows], "refused": refused})
         return
     table = Table("", "version", "parent", "sessions", "created", box=None)
     table.add_row("*" if live == BASE else "", BASE, "", "", "")
@@ -351,6 +352,8 @@ def versions(as_json: Json = False) -> None:
             "*" if v.name == live else "", v.name, v.parent, " ".join(v.sessions), v.created_at[:19]
         )
     out.print(table)
+    if refusal:
+        out.print(f"{refusal.version} was refused: {refusal.detail}", style="red", markup=False)
 
 
 @app.command()
@@ -362,13 +365,15 @@ def rollback(
     from nightschool.versions import files
 
     with _store() as store:
-        live = store.live()
+        live = store.versions.live()
+        if version is None and store.versions.refusal():
+            version = live  # what answers anyway, and from now on is meant to
         if version is None and live == BASE:
             raise BadRequest("the base model is live: there is nothing to go back to")
-        target = version or store.version(live).parent
+        target = version or store.versions.get(live).parent
         if target != BASE:
-            files.verify(Path(store.version(target).path))
-        store.set_live(target, expect=live)
+            files.verify(Path(store.versions.get(target).path))
+        store.versions.point_to(target, expect=live)
     _print_json({"live": target, "was": live}) if as_json else out.print(f"{target} is live (was {live})")
 
 
@@ -382,10 +387,10 @@ def export(
     from nightschool.versions import files
 
     with _store() as store:
-        name = store.live() if version == LIVE else version
+        name = store.versions.live() if version == LIVE else version
         if name == BASE:
             raise BadRequest("the base model is no version: there is nothing to export")
-        files.export(Path(store.version(name).path), directory)
+        files.export(Path(store.versions.get(name).path), directory)
     _print_json({"version": name, "directory": str(directory)}) if as_json else out.print(
         f"{name} is in {directory}"
     )

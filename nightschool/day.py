@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from nightschool import night
 from nightschool.config import Config
-from nightschool.errors import NightschoolError, NothingToLearn
+from nightschool.errors import NightschoolError
 from nightschool.models import hf
+from nightschool.night.launch import start_dream
+from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
-from nightschool.serve.bedtime import Bedtime
 from nightschool.store import Store
-from nightschool.versions.files import verify
 
 
 def app(config: Config, home: Path) -> FastAPI:
@@ -36,42 +31,8 @@ def app(config: Config, home: Path) -> FastAPI:
         store,
         config.serve,
         dream=lambda: start_dream(store, config, home),
-        verify=verify,
-        bedtime=Bedtime(config.night, lambda: start_dream(store, config, home, again=False)),
+        schedule=Schedule(config.night, lambda: start_dream(store, config, home, again=False)),
     )
-
-
-def start_dream(store: Store, config: Config, home: Path, *, again: bool = True) -> str:
-    """Plan a dream here, dream it in a process of its own at the lowest priority, and return its id at once.
-
-    Raises NothingToLearn, and DreamError where one is running. Without `again`, what a dream failed to teach
-    this live version counts as nothing to learn.
-    """
-    with store.dreaming():
-        if not again and night.tried(store):
-            raise NothingToLearn("the gate rejected these sessions already: `nightschool dream` tries again")
-        plan = night.resume_or_start(store, config, ())
-    logs = home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{plan.id}.log").open("a") as log:
-        process = subprocess.Popen(
-            ["nice", "-n", "19", sys.executable, "-m", "nightschool", "dream", "--json"],
-            env=os.environ | {"NIGHTSCHOOL_HOME": str(home)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # a dream outlives a restart of the server
-        )
-    yield_to_others(process.pid)
-    threading.Thread(target=process.wait, daemon=True).start()  # or it would stay a zombie
-    return plan.id
-
-
-def yield_to_others(pid: int) -> None:
-    """Give the session of a process the lowest priority: where Linux groups processes by session (autogroup),
-    their own niceness counts within the group only."""
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text("19")
 
 
 def run(config: Config, home: Path) -> None:

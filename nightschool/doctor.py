@@ -111,7 +111,7 @@ def _model(config: Config, home: Path) -> Finding:
 def _store(config: Config, home: Path) -> Finding:
     try:
         with closing(Store.open(home)) as store:
-            n = len(store.sessions())
+            n = store.sessions.count()
     except NightschoolError as e:
         return Finding("store", "fail", str(e), "see the message")
     return Finding("store", "ok", f"{n} sessions in {home}")
@@ -120,9 +120,12 @@ def _store(config: Config, home: Path) -> Finding:
 def _live(config: Config, home: Path) -> Finding:
     try:
         with closing(Store.open(home)) as store:
-            live = store.live()
+            live, refusal = store.versions.live(), store.versions.refusal()
             if live != BASE:
-                files.verify(Path(store.version(live).path))
+                files.verify(Path(store.versions.get(live).path))
     except NightschoolError as e:
         return Finding("live version", "fail", str(e), "nightschool rollback")
+    if refusal:
+        reason = f"{live}, since {refusal.version} was refused: {refusal.detail}"
+        return Finding("live version", "warn", reason, f"`nightschool rollback` settles on {live}")
     return Finding("live version", "ok", live)

@@ -19,6 +19,12 @@ class NotFound(NightschoolError):
     """A session, version, feedback or dream with that name does not exist."""
 
 
+class ModelNotFound(NotFound):
+    """A request names a model that this server does not have."""
+
+    code = "model_not_found"
+
+
 class BadRequest(NightschoolError):
     """What a client sent cannot be used. `param` names the field, as OpenAI's errors do."""
 

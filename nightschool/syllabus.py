@@ -16,14 +16,16 @@ from nightschool.store import Store
 def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
     """Every practice request with its in-context gap, or why it is not practised. Raises NotFound."""
     with closing(Store.open(home)) as store:
-        store.session(session_id)  # before the model is loaded
-        from nightschool import night
+        store.sessions.get(session_id)  # before the model is loaded
         from nightschool.learn.classroom import encode
+        from nightschool.lessons.select import select
         from nightschool.models import hf
+        from nightschool.night.keep import load
 
-        model, live = hf.load(config.model), store.live()
-        night.load_live(model, store, live)
-        (lesson,) = night.prepare(store, [session_id], config.learn)
+        model, live = hf.load(config.model), store.versions.live()
+        load(model, store, live)
+        judged = store.sessions.judged(session_id), store.feedback.signals(session_id)
+        (lesson,) = select([judged], config.learn)
         room = encode(model, lesson, live, config.learn)
     return {
         "session": session_id,

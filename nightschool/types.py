@@ -1,4 +1,4 @@
-"""The vocabulary of Nightschool (docs: README, "Words"). Imports nothing of ours and no torch."""
+"""The vocabulary of Nightschool (docs/architecture.md). Imports nothing of ours and no torch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant", "tool"]
 Rating = Literal["good", "bad"]
 SignalKind = Literal["accepted", "rejected", "edited"]
+DreamStatus = Literal["running", "interrupted", "failed", "rejected", "promoted"]
 
 # Names that requests may use in place of a version.
 BASE = "base"
 LIVE = "live"
+
+SHARED = "shared"  # the scope of all that is not somebody's own; the only one so far
 
 
 @dataclass(frozen=True)
@@ -188,3 +191,60 @@ class Version:
     sessions: tuple[str, ...] = ()
     dream_id: str | None = None
     created_at: str = ""
+    scope: str = SHARED
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What was last promoted or rolled back to; `number` grows with every move (0: none yet)."""
+
+    number: int
+    version: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A server answered with a version from then on (`ok`), or refused to."""
+
+    id: int
+    version: str
+    ok: bool
+    detail: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was not recorded, and why."""
+
+    id: int
+    reason: str
+    detail: str
+    session_id: str | None
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Dream:
+    """One training job: what it is a function of, and how far it came. `launches` counts the processes that
+    servers started for it, `pid` is the last one's that was at it."""
+
+    id: str
+    scope: str
+    status: DreamStatus
+    sessions: tuple[str, ...]
+    parent: str
+    config: dict[str, Any]
+    pid: int
+    launches: int
+    progress: dict[str, Any] | None
+    verdict: dict[str, Any] | None
+    lessons: dict[str, Any] | None
+    version: str | None
+    error: str | None
+    created_at: str
+    updated_at: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

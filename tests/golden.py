@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 
-from nightschool import night
 from nightschool.config import load
+from nightschool.learn.trainer import StepReport
 from nightschool.models import hf
+from nightschool.night.dream import dream as dream_it
+from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
 from nightschool.types import Feedback, Message
 
@@ -60,20 +62,30 @@ WORK = {
 
 
 def like(store: Store, name: str, messages: list[Message]) -> None:
-    store.import_session(name, user=None, messages=messages, tools=(), feedback=None)
-    store.rate(Feedback(f"like-{name}", name, "good"))
+    store.sessions.add(name, user=None, messages=messages, tools=())
+    store.feedback.rate(Feedback(f"like-{name}", name, "good"))
+
+
+class _Losses:
+    """Notes the loss and the anchors' loss of each step."""
+
+    def __init__(self, into: list[list[float]]) -> None:
+        self._into = into
+
+    def stage(self, name: str) -> None: ...
+
+    def step(self, step: StepReport) -> None:
+        self._into.append([step.loss, step.anchor_loss])
 
 
 def dream(model: Path, home: Path, settings: dict[str, str]) -> tuple[list[list[float]], str]:
     """The loss and the anchors' loss of each step, and the sha256 of the student's weights."""
     config = load(settings | {"model.id": str(model)}, env={})
     losses: list[list[float]] = []
-    with closing(Store.open(home)) as store, store.dreaming():
-        plan = night.resume_or_start(store, config, ())
+    with closing(Store.open(home)) as store, store.dreams.lock():
+        plan = resume_or_start(store, config, ())
         loaded = hf.load(config.model)
-        night.dream(
-            loaded, store, home, plan, report=lambda step: losses.append([step.loss, step.anchor_loss])
-        )
+        dream_it(loaded, store, home, plan, watch=_Losses(losses))
     student = loaded.adapter("student")
     assert student
     weights = b"".join(t.detach().numpy().tobytes() for t in student.parameters())
@@ -90,7 +102,7 @@ def trace(model: Path, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
             like(store, "sum", [Message("assistant", SUM[0]), Message("user", SUM[1])])
         losses, sha = dream(model, first, QUICK)
         with closing(Store.open(first)) as store:
-            assert store.live() == "nightschool@1"
+            assert store.versions.live() == "nightschool@1"
             for name, turns in WORK.items():
                 like(
                     store, name, [m for q, a in turns for m in (Message("user", q), Message("assistant", a))]

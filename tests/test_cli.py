@@ -11,9 +11,9 @@ import pytest
 
 from nightschool import cli
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback, Version
+from nightschool.types import BASE, Feedback
 from nightschool.versions import files
-from tests.test_night import QUICK, SUM, TOTAL, like
+from tests.helpers import QUICK, SUM, TOTAL, attested, like, promote, scripted_version
 
 TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
@@ -150,7 +150,7 @@ def test_a_whole_day_on_the_tiny_model(
     files.verify(tmp_path / "out")
     one_line(run("export", "live", str(tmp_path / "out")), "exists already", code=cli.FAILED)
     assert run("rollback", "--json").json == {"live": BASE, "was": "nightschool@1"}
-    assert store.live() == BASE
+    assert store.versions.live() == BASE
 
     like(store, "total", *TOTAL)
     refused = run("dream", "total", *tiny_settings, "--gate.kl_budget", "0")
@@ -165,8 +165,7 @@ def test_a_corrupted_version_is_refused_with_a_way_out(
     directory = files.write(
         home, "n@1", lambda d: (d / "adapter_model.safetensors").write_bytes(b"x") and None, {}
     )
-    store.add_version(Version("n@1", BASE, str(directory)))
-    store.set_live("n@1")
+    promote(store, "n@1", BASE, directory)
     (directory / "adapter_model.safetensors").write_bytes(b"y")
     one_line(run("export", "live", str(tmp_path / "out")), "damaged; go back with", code=cli.FAILED)
     checkup = run("doctor", "--json")
@@ -174,6 +173,23 @@ def test_a_corrupted_version_is_refused_with_a_way_out(
     assert {f["what"]: f["state"] for f in checkup.json}["live version"] == "fail"
     assert run("rollback").code == 0
     assert {f["what"]: f["state"] for f in run("doctor", "--json").json}["live version"] == "ok"
+
+
+def test_a_refused_version_is_shown_and_can_be_settled(run: Run, store: Store, home: Path) -> None:
+    promote(store, "n@1", BASE, scripted_version(home, "n@1", attested()))
+    promote(store, "n@2", "n@1", scripted_version(home, "n@2", attested()))
+    store.versions.note_swap("n@2", ok=False, detail="it answers otherwise")
+    listed = run("versions", "--json").json
+    assert (listed["live"], listed["refused"]["version"]) == ("n@1", "n@2")
+    shown = run("versions").out
+    assert "n@2 was refused: it answers otherwise" in shown
+    assert [line.split()[1] for line in shown.splitlines() if line.strip().startswith("*")] == ["n@1"]
+    (finding,) = [f for f in run("doctor", "--json").json if f["what"] == "live version"]
+    assert finding["state"] == "warn"
+    assert "n@1, since n@2 was refused: it answers otherwise" in finding["detail"]
+    assert run("rollback", "--json").json == {"live": "n@1", "was": "n@1"}
+    assert run("versions", "--json").json["refused"] is None
+    assert run("rollback", "--json").json == {"live": BASE, "was": "n@1"}
 
 
 def test_a_store_that_cannot_be_opened(run: Run, home: Path) -> None:
@@ -185,4 +201,4 @@ def test_a_store_that_cannot_be_opened(run: Run, home: Path) -> None:
 def test_a_model_that_cannot_be_loaded(run: Run, store: Store, tmp_path: Path) -> None:
     like(store, "sum", *SUM)
     one_line(run("dream", "--json", "--model.id", str(tmp_path)), "cannot load the model", code=cli.FAILED)
-    store.rate(Feedback("f9", "sum", "good"))
+    store.feedback.rate(Feedback("f9", "sum", "good"))

@@ -11,6 +11,7 @@ from nightschool import day
 from nightschool.config import Config
 from nightschool.models import hf
 from nightschool.models.scripted import ScriptedModel
+from nightschool.night.launch import yield_to_others
 
 
 def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +31,7 @@ def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.M
 def test_a_process_in_a_session_of_its_own_yields_to_all_others() -> None:
     waits = [sys.executable, "-c", "input()"]
     with subprocess.Popen(waits, stdin=subprocess.PIPE, start_new_session=True) as process:
-        day.yield_to_others(process.pid)
+        yield_to_others(process.pid)
         group = Path(f"/proc/{process.pid}/autogroup")
         found = group.read_text() if group.exists() else "nice 19"  # nothing to do there
         process.communicate(b"\n")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightschool import night
 from nightschool.bench.cells import Cells
 from nightschool.bench.learners import Compact, Context, Learner, Notes, Weights
 from nightschool.bench.measures import forget_peak, instructions, peak, reference
@@ -20,7 +19,7 @@ from nightschool.bench.suites import SUITES, Suite
 from nightschool.checks import Case
 from nightschool.config import Config
 from nightschool.gate.drift import Drift
-from nightschool.lessons.anchors import probe_anchors
+from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models.hf import HFModel
 from nightschool.types import Message
 
@@ -66,7 +65,7 @@ class Order:
 def run(model: HFModel, config: Config, order: Order, folder: Path, tell: Callable[[str], None]) -> Cells:
     """Fill the table in `folder` with what is missing."""
     cells = Cells(folder / "cells.jsonl")
-    drift = Drift(model, [night.general_prompt(model, text) for text in probe_anchors()])
+    drift = Drift(model, encoded(model, probe_anchors()))
     for seed in order.seeds:
         suites = [_suite(name, seed, order.quick) for name in order.suites]
         for rule in order.rules:

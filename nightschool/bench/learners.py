@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from nightschool import night
 from nightschool.bench import compact
 from nightschool.bench.measures import accuracy, sparsity
 from nightschool.bench.suites import Suite
@@ -17,12 +16,16 @@ from nightschool.config import Config
 from nightschool.gate.probes import answers
 from nightschool.learn.classroom import encode
 from nightschool.lessons.feedback import heed
+from nightschool.lessons.select import lesson_of
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
+from nightschool.night.dream import dream
+from nightschool.night.judge import ungated
+from nightschool.night.keep import load
+from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback, Message, Verdict
+from nightschool.types import BASE, Feedback, Message
 
-_UNGATED = Verdict(True, ("a benchmark asks no gate",))
 _TAKE_NOTE = (
     "Write a short note to yourself: what do you have to know to answer such requests the same way next "
     "time, without this conversation? Write only the note."
@@ -54,54 +57,41 @@ class Weights:
     def __init__(self, model: HFModel, home: Path, config: Config) -> None:
         self._model, self._home, self._config = model, home, config
         with closing(Store.open(home)) as store:
-            self.version = store.live()
-            night.load_live(model, store, self.version)
+            self.version = store.versions.live()
+            load(model, store, self.version)
 
     def knows(self, suite: Suite) -> bool:
         with closing(Store.open(self._home)) as store:
-            return suite.session.id in {s for v in store.lineage(self.version) for s in v.sessions}
+            return suite.session.id in {s for v in store.versions.lineage(self.version) for s in v.sessions}
 
     def learn(self, suite: Suite) -> dict[str, Any]:
-        began, session, model = time.perf_counter(), suite.session, self._model
-        with closing(Store.open(self._home)) as store, store.dreaming():
-            store.import_session(
-                session.id,
-                user=None,
-                messages=session.messages,
-                tools=session.tools,
-                feedback=Feedback(f"like-{session.id}", session.id, "good"),
-            )
-            plan = night.resume_or_start(store, self._config, (session.id,))
-            learn = plan.config.learn
-            (lesson,) = night.prepare(store, plan.sessions, learn)
-            room = encode(model, lesson, plan.parent, learn)
-            earlier, retired = night.remember(model, store, plan, [room])
-            student = night.start_adapter(model, plan)
-            folder = self._home / "dreams" / plan.id
-            progress = night.learn(model, plan, [room], earlier, student, folder, store, lambda _: None)
-            name = night.keep(model, store, self._home, plan, [room], student, _UNGATED, retired)
-            night.promote(store, plan, name)
-            store.update_dream(plan.id, status="promoted", version=name)
-            seconds = time.perf_counter() - began
+        session, model = suite.session, self._model
+        with closing(Store.open(self._home)) as store, store.dreams.lock():
+            store.sessions.add(session.id, user=None, messages=session.messages, tools=session.tools)
+            store.feedback.rate(Feedback(f"like-{session.id}", session.id, "good"))
+            plan = resume_or_start(store, self._config, (session.id,))
+            outcome = dream(model, store, self._home, plan, gate=ungated)
+            assert outcome.version
             for older in set(model.versions()) - {self.version}:  # the newest two are compared
                 model.unload(older)
-            self.version = name
-            night.load_live(model, store, name)
-        adapter = model.adapter(name)
+            self.version = outcome.version
+            load(model, store, self.version)
+            lesson = (store.dreams.get(plan.id).lessons or {})[session.id]
+        adapter, numbers = model.adapter(self.version), outcome.numbers
         assert adapter
-        tokens = room.courses[0].prefix.length
+        bits = sum(p.numel() * 32 for p in adapter.parameters())
         return {
-            "seconds": seconds,
-            "teacher": room.report()["teacher"],
-            "practised": sum(room.report()["practised"].values()),
-            "steps": progress.step,
-            "best_step": progress.best_step,
-            "share": progress.share,
-            "tokens": progress.tokens,
-            "rule_chosen": progress.rule or None,
+            "seconds": outcome.seconds,
+            "teacher": lesson["teacher"],
+            "practised": sum(lesson["practised"].values()),
+            "steps": numbers["steps_taken"],
+            "best_step": numbers["steps"],
+            "share": numbers["share"],
+            "tokens": numbers["sampled_tokens"],
+            "rule_chosen": numbers["rule"],
             "sparsity": sparsity(model, adapter),
-            "session_kv_bytes": sum(t.nbytes for t in room.courses[0].prefix.layers),
-            "adapter_bits_per_session_token": sum(p.numel() * 32 for p in adapter.parameters()) / tokens,
+            "session_kv_bytes": lesson["session_kv_bytes"],
+            "adapter_bits_per_session_token": bits / lesson["session_tokens"],
         }
 
     def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
@@ -169,7 +159,7 @@ class Compact:
 
     def learn(self, suite: Suite) -> dict[str, Any]:
         began, learn = time.perf_counter(), self._config.learn
-        room = encode(self._model, night.lesson_of(heed(suite.session), learn), BASE, learn)
+        room = encode(self._model, lesson_of(heed(suite.session), learn), BASE, learn)
         self.prefix, steps = compact.train(self._model, room, learn)
         return {
             "seconds": time.perf_counter() - began,

@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from nightschool import night
 from nightschool.bench.cells import Cells
 from nightschool.bench.learners import Weights
 from nightschool.bench.measures import accuracy
@@ -21,7 +20,7 @@ from nightschool.bench.stream_suites import stream
 from nightschool.bench.suites import Suite
 from nightschool.config import Config
 from nightschool.gate.drift import Drift
-from nightschool.lessons.anchors import probe_anchors
+from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 
@@ -39,7 +38,7 @@ def run(
 ) -> Cells:
     """Go on with the nights of each order (the first is as they come, the others are shuffled)."""
     cells = Cells(folder / "cells.jsonl")
-    drift = Drift(model, [night.general_prompt(model, text) for text in probe_anchors()])
+    drift = Drift(model, encoded(model, probe_anchors()))
     suites = stream(seed, dreams)
     base = _measured_once(cells, "base", suites, lambda s: accuracy(model, s, s.unseen, BASE))
     ceiling = _measured_once(

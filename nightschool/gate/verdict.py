@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import comb
 
 from nightschool.config import GateConfig
@@ -20,21 +21,24 @@ def sign_test(before: Passed, after: Passed) -> float:
     return sum(comb(changed, k) for k in range(gains, changed + 1)) / float(2**changed)
 
 
-def judge(
-    config: GateConfig,
-    *,
-    new: Mapping[str, tuple[Passed, Passed]],
-    earlier: Mapping[str, tuple[Passed, Passed]],
-    unwanted: Mapping[str, tuple[Passed, Passed]],
-    kl_to_base: float,
-) -> Verdict:
-    """`new` and `earlier` map a session to what its probes gave before (the live version) and after;
-    `unwanted` to which answers that nobody wants were given.
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a candidate. `new` and `earlier` map a session to what its probes gave before (the
+    live version) and after; `unwanted` to which answers that nobody wants were given. `kl_to_base` is the
+    drift on unrelated requests, nats per token."""
 
-    A candidate goes live when all the new lessons' probes together improve by the paired test, none of the
+    new: Mapping[str, tuple[Passed, Passed]]
+    earlier: Mapping[str, tuple[Passed, Passed]]
+    unwanted: Mapping[str, tuple[Passed, Passed]]
+    kl_to_base: float
+
+
+def judge(config: GateConfig, measured: Measured) -> Verdict:
+    """A candidate goes live when all the new lessons' probes together improve by the paired test, none of the
     new lessons got worse, every earlier lesson kept its share, no unwanted answer is given that was not given
     before, and the drift is within its budget.
     """
+    new, earlier, kl_to_base = measured.new, measured.earlier, measured.kl_to_base
     before = [ok for b, _ in new.values() for ok in b]
     after = [ok for _, a in new.values() for ok in a]
     p = sign_test(before, after) if before else 1.0
@@ -54,7 +58,7 @@ def judge(
     reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.keep * sum(b)]
     reasons += [
         f"session {s}: {begun} answers that nobody wants, and that were not given before"
-        for s, (b, a) in unwanted.items()
+        for s, (b, a) in measured.unwanted.items()
         if (begun := sum(now and not was for was, now in zip(b, a, strict=True)))
     ]
     numbers = {

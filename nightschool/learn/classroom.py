@@ -38,6 +38,8 @@ class Classroom:
             "held_back": len(self.steer) + len(self.gate),
             "ceiling": self.ceiling,
             "teacher": self.courses[0].teacher if self.courses else None,
+            "session_tokens": sum(course.prefix.length for course in self.courses),
+            "session_kv_bytes": sum(kv.nbytes for course in self.courses for kv in course.prefix.layers),
             "stretches": [len(part.context) for part in self.parts],
             "drops": [[drop.what, drop.reason] for drop in self.drops],
         }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+
+from nightschool.models.base import LanguageModel
+from nightschool.types import Message
 
 PROBE_EVERY = 5  # the file is sorted by kind, so both shares cover all kinds
 
@@ -22,3 +26,8 @@ def practice_anchors() -> tuple[str, ...]:
 def probe_anchors() -> tuple[str, ...]:
     """One in five: never trained on; the gate measures the drift there."""
     return _all()[::PROBE_EVERY]
+
+
+def encoded(model: LanguageModel, texts: Iterable[str]) -> list[tuple[int, ...]]:
+    """The prompt of each, asked by itself."""
+    return [tuple(model.encode([Message("user", text)])) for text in texts]

@@ -72,5 +72,5 @@ def guards(session: Session, signals: Sequence[Signal] = ()) -> list[tuple[tuple
     return [
         (session.messages[:i], m.content)
         for i, m in enumerate(session.messages)
-        if m.role == "assistant" and m.content and (bad or i in rejected)
+        if i and m.role == "assistant" and m.content and (bad or i in rejected)
     ]

@@ -6,8 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -16,12 +15,23 @@ from nightschool import __version__
 from nightschool.config import ServeConfig
 from nightschool.models.base import LanguageModel
 from nightschool.serve import errors, wire
-from nightschool.serve.bedtime import Bedtime
 from nightschool.serve.chat import Chat
 from nightschool.serve.engine import Engine
-from nightschool.serve.live import Versions
+from nightschool.serve.live import LiveModel
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
+
+
+class Schedule(Protocol):
+    """When the server dreams by itself (`night.schedule`)."""
+
+    def touch(self) -> None:
+        """A request came."""
+        ...
+
+    async def watch(self) -> None:
+        """Runs beside the server until cancelled."""
+        ...
 
 
 def create_app(
@@ -29,17 +39,16 @@ def create_app(
     store: Store,
     config: ServeConfig,
     *,
-    verify: Callable[[Path], None],
     dream: Callable[[], str],
-    bedtime: Bedtime,
+    schedule: Schedule,
 ) -> FastAPI:
-    """`verify` checks a version's files before they are loaded. `dream` starts one and returns its id, or
-    raises DreamError where one is running or there is nothing to learn; `bedtime` does so by itself.
+    """`dream` starts one and returns its id, or raises DreamError where one is running or there is nothing to
+    learn; `schedule` does so by itself.
 
     The application owns `store` from now on and closes it at shutdown.
     """
     engine = Engine(model, config)
-    versions = Versions(model, store, engine, verify)
+    versions = LiveModel(model, store, engine)
 
     chat = Chat(model, store, engine, versions, config, dream)
 
@@ -47,7 +56,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine.start()
         await versions.follow()
-        watch = asyncio.create_task(bedtime.watch())
+        watch = asyncio.create_task(schedule.watch())
         yield
         watch.cancel()
         engine.stop()
@@ -59,13 +68,13 @@ def create_app(
 
     @app.post("/v1/chat/completions")
     async def chat_completions(body: wire.ChatRequest, request: Request) -> Response:
-        bedtime.stir()
+        schedule.touch()
         return await chat.complete(body, request)
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
         names = [{"id": LIVE, "version": versions.answering}, {"id": BASE, "root": model.name}]
-        names += [{"id": v.name, "parent": v.parent} for v in store.versions()]
+        names += [{"id": v.name, "parent": v.parent} for v in store.versions.all()]
         return {
             "object": "list",
             "data": [{"object": "model", "created": 0, "owned_by": "nightschool", **n} for n in names],
@@ -74,44 +83,46 @@ def create_app(
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
         await versions.follow()
-        swaps = await asyncio.to_thread(store.swaps)
+        swaps = await asyncio.to_thread(store.versions.swaps)
+        refusal = await asyncio.to_thread(store.versions.refusal)
         return {
             "status": "ok",
             "model": model.name,
-            "live": await asyncio.to_thread(store.live),
+            "live": await asyncio.to_thread(store.versions.live),
             "answering": versions.answering,
-            "last_swap": swaps[0] if swaps else None,
+            "last_swap": vars(swaps[0]) if swaps else None,
+            "refused": vars(refusal) if refusal else None,
         }
 
     @app.get("/v1/sessions")
     def sessions() -> dict[str, Any]:
-        return {"object": "list", "data": [_session(s, whole=False) for s in store.sessions()]}
+        return {"object": "list", "data": [_session(s, whole=False) for s in store.sessions.all()]}
 
     @app.get("/v1/sessions/{session_id}")
     def session(session_id: str) -> dict[str, Any]:
-        return _session(store.session(session_id), whole=True)
+        return _session(store.sessions.get(session_id), whole=True)
 
     @app.post("/v1/feedback")
     def feedback(body: wire.FeedbackRequest) -> dict[str, Any]:
         wire.check_feedback(body)
         feedback_id = body.id or f"fb_{uuid.uuid4().hex[:16]}"
-        session_id = body.session_id or store.session_of_response(body.response_id or "")
+        session_id = body.session_id or store.sessions.of_response(body.response_id or "")
         reply: dict[str, Any] = {"id": feedback_id, "session_id": session_id}
         if body.signal and body.response_id:
             signal = Signal(feedback_id, session_id, body.response_id, body.signal, body.edited, body.comment)
-            new = store.signal(signal)
+            new = store.feedback.signal(signal)
             return reply | {"response_id": body.response_id, "signal": body.signal, "new": new}
         assert body.rating  # `check_feedback` lets nothing else through
-        new = store.rate(Feedback(feedback_id, session_id, body.rating, body.comment))
+        new = store.feedback.rate(Feedback(feedback_id, session_id, body.rating, body.comment))
         return reply | {"rating": body.rating, "new": new}
 
     @app.delete("/v1/feedback/{feedback_id}")
     def retract(feedback_id: str) -> dict[str, Any]:
-        return {"id": feedback_id, "session_id": store.retract_feedback(feedback_id), "retracted": True}
+        return {"id": feedback_id, "session_id": store.feedback.retract(feedback_id), "retracted": True}
 
     @app.get("/v1/dreams")
     def dreams() -> dict[str, Any]:
-        return {"object": "list", "data": store.dreams()}
+        return {"object": "list", "data": [d.to_json() for d in store.dreams.all()]}
 
     @app.post("/v1/dreams", status_code=202)
     def new_dream(body: wire.DreamRequest | None = None) -> JSONResponse:
@@ -119,12 +130,12 @@ def create_app(
 
     @app.get("/v1/dreams/{dream_id}")
     def one_dream(dream_id: str) -> dict[str, Any]:
-        return store.dream(dream_id)
+        return store.dreams.get(dream_id).to_json()
 
     @app.get("/v1/versions")
     def list_versions() -> dict[str, Any]:
-        rows = [{**vars(v), "live": v.name == versions.answering} for v in store.versions()]
-        return {"object": "list", "live": store.live(), "data": rows}
+        rows = [{**vars(v), "live": v.name == versions.answering} for v in store.versions.all()]
+        return {"object": "list", "live": store.versions.live(), "data": rows}
 
     return app
 

@@ -19,7 +19,7 @@ from nightschool.models.tools import parse_calls
 from nightschool.serve import commands, wire
 from nightschool.serve.engine import Engine, Stream
 from nightschool.serve.errors import describe
-from nightschool.serve.live import Versions
+from nightschool.serve.live import LiveModel
 from nightschool.serve.text import TextStream
 from nightschool.store import Store
 from nightschool.types import Message, ToolCall
@@ -61,7 +61,7 @@ class Chat:
         model: LanguageModel,
         store: Store,
         engine: Engine,
-        versions: Versions,
+        versions: LiveModel,
         config: ServeConfig,
         dream: Callable[[], str],
     ) -> None:
@@ -99,7 +99,7 @@ class Chat:
             top_p=body.top_p or 1.0,
             seed=body.seed,
         )
-        session_id = given or await asyncio.to_thread(self._store.find_session, history, body.user)
+        session_id = given or await asyncio.to_thread(self._store.sessions.find, history, body.user)
         return Answer(
             request=body,
             session_id=session_id or f"s_{uuid.uuid4().hex[:16]}",
@@ -135,7 +135,7 @@ class Chat:
             text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
         message = Message("assistant", text, calls)
         await asyncio.to_thread(
-            self._store.record,
+            self._store.sessions.record,
             session_id=answer.session_id,
             user=answer.request.user,
             history=answer.history,
@@ -201,14 +201,17 @@ class Chat:
     async def _skip(self, answer: Answer) -> None:
         detail = f"{answer.id}: {len(answer.tokens)} tokens were answered"
         await asyncio.to_thread(
-            self._store.skip, "the client went away before the answer was complete", detail, answer.session_id
+            self._store.sessions.skip,
+            "the client went away before the answer was complete",
+            detail,
+            answer.session_id,
         )
 
     async def _command(
         self, command: commands.Command, history: list[Message], body: wire.ChatRequest, given: str | None
     ) -> Response:
         session_id = await asyncio.to_thread(
-            self._store.keep_up, given, history, body.user, body.tool_schemas
+            self._store.sessions.keep_up, given, history, body.user, body.tool_schemas
         )
         text = await asyncio.to_thread(commands.obey, command, self._store, session_id, self._dream)
         response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())

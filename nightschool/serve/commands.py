@@ -55,7 +55,7 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
         return "There is no recorded session here yet: say something to the model first."
     try:
         if command.name == "undo":
-            taken = store.retract(session_id)
+            taken = store.feedback.retract_rating(session_id)
             return f"Took back: {taken.rating}." if taken else "There was no rating to take back."
         rating = Feedback(
             f"fb_{uuid.uuid4().hex[:16]}",
@@ -63,7 +63,7 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
             "good" if command.name == "good" else "bad",
             command.words,
         )
-        store.rate(rating)
+        store.feedback.rate(rating)
     except NightschoolError as e:
         return f"That did not work: {e}."
     if rating.rating == "good":
@@ -76,8 +76,6 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
 
 
 def _dream(dream: Callable[[], str]) -> str:
-    if dream is None:
-        return "This server does not dream: run `nightschool dream`."
     try:
         return f"Good night: dream {dream()} has begun. I go on answering; new weights go live by themselves."
     except NightschoolError as e:

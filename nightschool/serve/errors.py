@@ -41,9 +41,8 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
     for kind, status, name in _STATUS:
         if isinstance(error, kind):
             param, code = getattr(error, "param", None), getattr(error, "code", None)
-            missing = "model_not_found" if isinstance(error, NotFound) and "no model" in str(error) else None
             text = " ".join(str(error).splitlines())
-            return status, wire.error_body(text, name, param, code or missing)
+            return status, wire.error_body(text, name, param, code)
     log.error("unexpected error", exc_info=error)
     return 500, wire.error_body("internal error: see the server's log", "server_error")
 

@@ -53,15 +53,14 @@ def _one(store: Store, line: bytes) -> bool:
     messages, _ = commands.split(parse_messages(data.get("messages")))
     if not any(m.role == "assistant" for m in messages):
         raise BadRequest("messages hold no answer of an assistant: there is nothing to learn", "messages")
-    session_id, new = store.import_session(
+    session_id, new = store.sessions.add(
         _text(data, "id"),
         user=_text(data, "user"),
         messages=messages,
         tools=parse_tools(data.get("tools")),
-        feedback=None,
     )
     rated = _feedback(data.get("feedback"), session_id)
-    return (store.rate(rated) if rated else False) or new
+    return (store.feedback.rate(rated) if rated else False) or new
 
 
 def _text(data: dict[str, Any], key: str) -> str | None:

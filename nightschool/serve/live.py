@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 
-from nightschool.errors import NightschoolError, NotFound, VersionError
+from nightschool.errors import ModelNotFound, NightschoolError, NotFound, VersionError
 from nightschool.models.base import LanguageModel
 from nightschool.serve.engine import Engine
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE
+from nightschool.versions import attest, files
 
 log = logging.getLogger(__name__)
-KEPT = 8  # adapters that stay loaded; the least recently asked go first
-ATTEST = "attest.json"
+MAX_LOADED = 8  # adapters; those asked least recently go first
 
 
-class Versions:
+class LiveModel:
     """The versions a server can answer with. `answering` is what `live` means at the moment."""
 
-    def __init__(
-        self, model: LanguageModel, store: Store, engine: Engine, verify: Callable[[Path], None]
-    ) -> None:
-        self._model, self._store, self._engine, self._verify = model, store, engine, verify
+    def __init__(self, model: LanguageModel, store: Store, engine: Engine) -> None:
+        self._model, self._store, self._engine = model, store, engine
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._swapping = asyncio.Lock()
-        self._refused: str | None = None
+        self._followed: int | None = None  # the number of the pointer that was followed last
         self.answering = BASE
 
     async def resolve(self, name: str) -> str:
         """The version that answers a request for `name`, loaded. Raises NotFound, VersionError."""
-        if name in (LIVE, "nightschool", self._model.name):
+        if name in (LIVE, files.STEM, self._model.name):
             await self.follow()
             return self._touch(self.answering)
         if name != BASE and name not in self._loaded:
@@ -42,36 +38,47 @@ class Versions:
         return self._touch(name)
 
     async def follow(self) -> None:
-        """Answer with the version that the store says is live, once it has proved itself.
-
-        Meanwhile, and where it is refused, the old one goes on answering.
+        """Answer with the version that the live pointer is at, or with the newest one in its lineage that
+        proves itself: it is live then (`store.versions.live`). The old one answers until that is known.
         """
         if self._swapping.locked():
             return
         async with self._swapping:
-            wanted = await asyncio.to_thread(self._store.live)
-            if wanted in (self.answering, self._refused):
+            versions = self._store.versions
+            pointer = await asyncio.to_thread(versions.pointer)
+            if pointer.number == self._followed:
                 return
-            try:
-                if wanted != BASE:
-                    await self._load(wanted)
-            except NightschoolError as e:
-                self._refused = wanted
-                log.error("refused %s: %s", wanted, e)
-                await asyncio.to_thread(self._store.note_swap, wanted, ok=False, detail=str(e))
-                return
-            was, self.answering, self._refused = self.answering, wanted, None
-            await asyncio.to_thread(self._store.note_swap, wanted, ok=True, detail=f"after {was}")
+            lineage = await asyncio.to_thread(versions.lineage, pointer.version)
+            for name in [*(version.name for version in reversed(lineage)), BASE]:
+                if await self._swap(name):
+                    break
+            self._followed = pointer.number
+
+    async def _swap(self, name: str) -> bool:
+        """Answer with a version, on record; False where it is refused."""
+        if name == self.answering and name in self._loaded:
+            return True
+        try:
+            if name != BASE:
+                await self._load(name)
+        except NightschoolError as e:
+            log.error("refused %s: %s", name, e)
+            await asyncio.to_thread(self._store.versions.note_swap, name, ok=False, detail=str(e))
+            return False
+        was, self.answering = self.answering, name
+        if name != was:
+            await asyncio.to_thread(self._store.versions.note_swap, name, ok=True, detail=f"after {was}")
+        return True
 
     async def _load(self, name: str) -> None:
         try:
-            directory = Path((await asyncio.to_thread(self._store.version, name)).path)
+            directory = Path((await asyncio.to_thread(self._store.versions.get, name)).path)
         except NotFound as e:
-            raise NotFound(f"there is no model {name!r}: /v1/models lists them") from e
-        await asyncio.to_thread(self._verify, directory)
+            raise ModelNotFound(f"there is no model {name!r}: /v1/models lists them") from e
+        await asyncio.to_thread(files.verify, directory)
         await self._engine.call(lambda: self._admit(name, directory))
         self._loaded[name] = None
-        while len(self._loaded) > KEPT:
+        while len(self._loaded) > MAX_LOADED:
             oldest = next(v for v in self._loaded if v != self.answering)
             del self._loaded[oldest]
             await self._engine.call(lambda gone=oldest: self._model.unload(gone))  # type: ignore[misc]
@@ -80,7 +87,7 @@ class Versions:
         """On the model's thread: load, then compare with what the trainer saw."""
         self._model.load(name, directory)
         try:
-            attest(self._model, name, directory)
+            attest.check(self._model, name, directory)
         except VersionError:
             self._model.unload(name)
             raise
@@ -89,30 +96,3 @@ class Versions:
         if name in self._loaded:
             self._loaded.move_to_end(name)
         return name
-
-
-def attest(model: LanguageModel, version: str, directory: Path) -> None:
-    """Compare log-probabilities of fixed answers with those the trainer wrote down.
-
-    Raises VersionError where they differ by more than the tolerance (nats, mean over all tokens), or where
-    nothing was written down: weights that cannot prove themselves do not answer.
-    """
-    try:
-        data = json.loads((directory / ATTEST).read_text())
-        cases = data["cases"]
-        pairs = [(case["prompt"], case["tokens"]) for case in cases]
-        expected = [value for case in cases for value in case["logprobs"]]
-        tolerance = float(data["tolerance"])
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise VersionError(f"version {version}: {ATTEST} cannot be read ({e!r})") from e
-    if not expected:
-        raise VersionError(f"version {version}: {ATTEST} holds nothing to compare")
-    found = [value for row in model.score(pairs, version) for value in row]
-    if len(found) != len(expected):
-        raise VersionError(f"version {version}: {ATTEST} is damaged")
-    apart = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(expected)
-    if not apart <= tolerance:  # written so that nan is refused
-        raise VersionError(
-            f"version {version} does not answer as it was trained: log-probabilities differ by "
-            f"{apart:.3f} nats per token (tolerance {tolerance})"
-        )

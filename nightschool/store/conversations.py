@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session as Orm
 
+from nightschool.errors import NotFound
 from nightschool.store.engine import now
 from nightschool.store.schema import SessionRow, TurnRow
 from nightschool.types import Message, Tools
@@ -19,8 +20,8 @@ ROOT = ""  # the chain before the first message
 
 
 def link(chain: str, message: Message) -> str:
-    """The hash of a conversation that goes on with `message`. Clients trim answers, so whitespace at the
-    ends does not count."""
+    """The hash of a conversation that goes on with `message`. It says which conversation this is, and clients
+    trim answers: so whitespace at the ends does not count."""
     data = {**message.to_json(), "content": message.content.strip()}
     return hashlib.sha256((chain + json.dumps(data, sort_keys=True)).encode()).hexdigest()
 
@@ -89,6 +90,7 @@ def append(
     same = 0
     while same < min(len(recorded), len(hashes)) and recorded[same].chain == hashes[same]:
         same += 1
+    rewrite(recorded[:same], messages[:same])
     if answer and same == len(messages):  # the same answer again is a new turn all the same
         same -= 1
     stale = [row.id for row in recorded[same:]]
@@ -106,6 +108,22 @@ def append(
             )
         )
     return session_id
+
+
+def rewrite(recorded: Sequence[TurnRow], messages: Sequence[Message]) -> None:
+    """Give turns that differ only in whitespace the text that the client has; their tokens stay those that
+    the model said."""
+    for row, message in zip(recorded, messages, strict=False):
+        if row.message != message.to_json():
+            row.message = message.to_json()
+
+
+def session_row(orm: Orm, session_id: str) -> SessionRow:
+    """Raises NotFound."""
+    row = orm.get(SessionRow, session_id)
+    if row is None:
+        raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
+    return row
 
 
 def _touch(orm: Orm, session_id: str, user: str | None, tools: Tools, source: str) -> None:

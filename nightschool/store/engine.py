@@ -73,17 +73,18 @@ def explained(url: str) -> Iterator[None]:
     try:
         yield
     except DatabaseError as e:
-        reason = str(e.orig).strip().splitlines()[0] if e.orig else str(e)
-        raise StoreError(_message(reason, where)) from e
+        raise StoreError(_message(e, where)) from e
     except OSError as e:
         raise StoreError(f"cannot open the store {where}: {e.strerror}") from e
 
 
-def _message(reason: str, where: str | None) -> str:
-    if "full" in reason:
+def _message(error: DatabaseError, where: str | None) -> str:
+    code = getattr(error.orig, "sqlite_errorname", "")
+    reason = str(error.orig or error).strip().splitlines()[0]
+    if code.startswith("SQLITE_FULL"):
         return f"the disk is full at {where}: free some space and try again, nothing was lost"
-    if "locked" in reason:
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the store {where} is busy: another process writes to it, try again"
-    if "readonly" in reason or "unable to open" in reason:
+    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
         return f"the store {where} cannot be written ({reason}): check its owner, or set NIGHTSCHOOL_HOME"
     return f"the store {where} refused: {reason} (`nightschool doctor` checks it)"

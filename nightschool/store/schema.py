@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from nightschool.types import SHARED, DreamStatus, Rating, SignalKind
 
 # Alembic can only alter what has a name.
 _NAMES = {
@@ -13,6 +15,11 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+def _scope() -> Mapped[str]:
+    """Whose it is. A home of before there were scopes has one, the shared one."""
+    return mapped_column(server_default=SHARED)
 
 
 class Base(DeclarativeBase):
@@ -23,6 +30,7 @@ class Base(DeclarativeBase):
 class SessionRow(Base):
     __tablename__ = "sessions"
     id: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = _scope()
     user: Mapped[str | None]
     source: Mapped[str]
     tools: Mapped[list[Any]]
@@ -68,7 +76,7 @@ class FeedbackRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True)  # order of arrival
     id: Mapped[str] = mapped_column(unique=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
-    rating: Mapped[str]
+    rating: Mapped[Rating] = mapped_column(String)
     comment: Mapped[str | None]
     created_at: Mapped[str]
     retracted_at: Mapped[str | None]
@@ -82,7 +90,7 @@ class SignalRow(Base):
     id: Mapped[str] = mapped_column(unique=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
     response_id: Mapped[str]
-    signal: Mapped[str]
+    signal: Mapped[SignalKind] = mapped_column(String)
     text: Mapped[str | None]
     comment: Mapped[str | None]
     created_at: Mapped[str]
@@ -93,11 +101,13 @@ class DreamRow(Base):
     __tablename__ = "dreams"
     number: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
-    status: Mapped[str]
+    scope: Mapped[str] = _scope()
+    status: Mapped[DreamStatus] = mapped_column(String)
     sessions: Mapped[list[Any]]
     parent: Mapped[str]
     config: Mapped[dict[str, Any]]
     pid: Mapped[int]
+    launches: Mapped[int] = mapped_column(server_default="0")  # processes that servers started for it
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     lessons: Mapped[dict[str, Any] | None] = mapped_column(JSON)
@@ -111,6 +121,7 @@ class VersionRow(Base):
     __tablename__ = "versions"
     number: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    scope: Mapped[str] = _scope()
     parent: Mapped[str]
     path: Mapped[str]
     sessions: Mapped[list[Any]]
@@ -127,10 +138,11 @@ class CounterRow(Base):
 
 
 class LiveRow(Base):
-    """The live pointer: its newest row. The rows before it are its history."""
+    """A scope's live pointer: its newest row. The rows before it are its history."""
 
     __tablename__ = "live"
     number: Mapped[int] = mapped_column(primary_key=True)
+    scope: Mapped[str] = _scope()
     version: Mapped[str]
     created_at: Mapped[str]
 

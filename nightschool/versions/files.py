@@ -11,12 +11,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from nightschool.errors import VersionError
 
+STEM = "nightschool"  # of the versions' names; asked for without a number, the live one is meant
 PROVENANCE = "provenance.json"
 ATTEST = "attest.json"
 LESSONS = "lessons.json"
@@ -49,6 +50,14 @@ def write(home: Path, name: str, fill: Callable[[Path], None], provenance: dict[
     except OSError as e:
         raise VersionError(disk_message(e, target)) from e
     return target
+
+
+def sweep(home: Path, listed: Collection[str]) -> None:
+    """Remove what a dream that was cut off left here: a version that the store does not list was never live.
+    Call it under `store.dreams.lock`."""
+    for directory in root(home).glob("*@*"):
+        if directory.name not in listed:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def checksums(directory: Path) -> dict[str, str]:

@@ -60,4 +60,4 @@ def test_a_killed_server_has_recorded_every_completed_answer(home: Path, tiny_di
     process.stdout.close()
     with closing(Store.open(home)) as store:
         for session, said, text in completed:
-            assert [m.content for m in store.session(session).messages] == [said, text]
+            assert [m.content for m in store.sessions.get(session).messages] == [said, text]

@@ -60,7 +60,7 @@ def test_a_session_in_the_morning_is_in_the_weights_by_evening(client: OpenAI, h
     said, _, session = ask("/good", *talk)
     assert "will be learned" in said
     with closing(Store.open(home)) as store:
-        assert store.session(session).rating == "good"
+        assert store.sessions.get(session).rating == "good"
 
     # Night: in a process of its own.
     cases = unseen(8, seed=5)

@@ -12,10 +12,9 @@ import uvicorn
 from openai import OpenAI
 
 from nightschool.config import NightConfig, ServeConfig
-from nightschool.errors import DreamError
 from nightschool.models.scripted import ScriptedModel
+from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
-from nightschool.serve.bedtime import Bedtime
 from nightschool.store import Store
 
 
@@ -71,9 +70,8 @@ def serving(home: object) -> Iterator[Callable[..., Server]]:
             dreams: list[str] = []
 
             def dream() -> str:
-                if store.running_dream():
-                    raise DreamError("a dream is running")
-                dreams.append("d_1")
+                with store.dreams.lock():
+                    dreams.append("d_1")
                 return "d_1"
 
             app = create_app(
@@ -81,8 +79,7 @@ def serving(home: object) -> Iterator[Callable[..., Server]]:
                 store,
                 ServeConfig(**settings),  # type: ignore[arg-type]
                 dream=dream,
-                verify=lambda _: None,
-                bedtime=Bedtime(NightConfig(), dream),
+                schedule=Schedule(NightConfig(), dream),
             )
             listening = socket.socket()
             cleanup.callback(listening.close)

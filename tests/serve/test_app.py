@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 
-from nightschool.types import BASE, Version
+from nightschool.types import BASE
+from tests.helpers import attested, promote, scripted_version
 from tests.serve.conftest import Server
 
 TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
@@ -56,10 +58,10 @@ def test_every_turn_is_recorded_with_its_tokens(server: Server) -> None:
     raw = server.client.chat.completions.with_raw_response.create(
         model="live", messages=[{"role": "user", "content": "hi"}], user="ann"
     )
-    session = server.store.session(raw.headers["x-session-id"])
+    session = server.store.sessions.get(raw.headers["x-session-id"])
     assert [m.content for m in session.messages] == ["hi", "base heard hi"]
     assert session.user == "ann"
-    assert server.store.session_of_response(raw.parse().id) == session.id
+    assert server.store.sessions.of_response(raw.parse().id) == session.id
 
 
 def test_a_session_is_found_by_its_messages(server: Server) -> None:
@@ -67,13 +69,13 @@ def test_a_session_is_found_by_its_messages(server: Server) -> None:
     second = server.ask("hi", first, "more")
     server.ask("hi", first, "more", second, "again")
     server.ask("hi")  # another one begins the same way
-    assert [len(s.messages) for s in server.store.sessions()] == [2, 6]
+    assert [len(s.messages) for s in server.store.sessions.all()] == [2, 6]
 
 
 def test_an_edited_answer_replaces_the_recorded_one(server: Server) -> None:
     server.ask("hi", session="mine")
     server.ask("hi", "what I wanted", "next", session="mine")
-    contents = [m.content for m in server.store.session("mine").messages]
+    contents = [m.content for m in server.store.sessions.get("mine").messages]
     assert contents == ["hi", "what I wanted", "next", "base heard next"]
 
 
@@ -83,17 +85,15 @@ def test_requests_that_come_together(server: Server) -> None:
     assert answers == [f"base heard n{i}" for i in range(4)]
 
 
-def add_version(server: Server, folder: Path, name: str, logprob: float = -1.0) -> None:
-    """A version whose attestation says what the scripted model will score."""
-    directory = folder / name
-    directory.mkdir(parents=True)
-    cases = [{"prompt": [65], "tokens": [66, 0], "logprobs": [logprob, logprob]}]
-    (directory / "attest.json").write_text(json.dumps({"tolerance": 0.1, "cases": cases}))
-    server.store.add_version(Version(name, BASE, str(directory)))
+def add_version(server: Server, home: Path, name: str, attest: dict[str, Any] | None = None) -> None:
+    """A version that is not live."""
+    directory = scripted_version(home, name, attest or attested())
+    promote(server.store, name, BASE, directory)
+    server.store.versions.point_to(BASE, expect=name)
 
 
-def test_versions_in_one_batch(server: Server, tmp_path: Path) -> None:
-    add_version(server, tmp_path, "n@1")
+def test_versions_in_one_batch(server: Server, home: Path) -> None:
+    add_version(server, home, "n@1")
     assert server.ask("warm up", model="n@1") == "n@1 heard warm up"
     joined, seen = threading.Event(), threading.Event()
 
@@ -113,9 +113,9 @@ def test_versions_in_one_batch(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_new_live_version_answers_without_a_restart_and_running_answers_finish(
-    server: Server, tmp_path: Path
+    server: Server, home: Path
 ) -> None:
-    add_version(server, tmp_path, "n@1")
+    add_version(server, home, "n@1")
     started, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -126,40 +126,54 @@ def test_a_new_live_version_answers_without_a_restart_and_running_answers_finish
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(server.ask, "old")
         assert started.wait(20)
-        server.store.set_live("n@1")
+        server.store.versions.point_to("n@1", expect=BASE)
         next_one = pool.submit(server.ask, "new")
         go_on.set()
         assert running.result() == "base heard old"
         assert next_one.result() == "n@1 heard new"
-    assert server.store.swaps()[0]["ok"]
+    assert server.store.versions.swaps()[0].ok
     assert server.http.get("/healthz").json()["answering"] == "n@1"
-    server.store.set_live(BASE)
+    server.store.versions.point_to(BASE, expect="n@1")
     assert server.ask("back") == "base heard back"
 
 
-@pytest.mark.parametrize("fault", ["logprobs", "missing", "empty"])
-def test_a_version_that_cannot_prove_itself_is_refused_once(
-    server: Server, tmp_path: Path, fault: str
+REFUSED = {"logprobs": attested(-1.5), "missing": None, "empty": {"tolerance": 1, "cases": []}}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_version_that_cannot_prove_itself_is_refused_once_and_not_live(
+    server: Server, home: Path, fault: str
 ) -> None:
-    add_version(server, tmp_path, "n@1", logprob=-1.5 if fault == "logprobs" else -1.0)
-    attest = tmp_path / "n@1" / "attest.json"
-    if fault == "missing":
-        attest.unlink()
-    if fault == "empty":
-        attest.write_text('{"tolerance": 1, "cases": []}')
-    server.store.set_live("n@1")
+    promote(server.store, "n@1", BASE, scripted_version(home, "n@1", REFUSED[fault]))
     assert server.ask("x") == server.ask("x") == "base heard x"
-    (swap,) = server.store.swaps()
-    assert not swap["ok"]
-    assert "n@1" in swap["detail"]
+    (swap,) = server.store.versions.swaps()
+    assert not swap.ok
+    assert "n@1" in swap.detail
     health = server.http.get("/healthz").json()
-    assert (health["live"], health["answering"]) == ("n@1", BASE)
+    assert (health["live"], health["answering"], health["refused"]["version"]) == (BASE, BASE, "n@1")
     with pytest.raises(openai.InternalServerError):
         server.ask("x", model="n@1")
 
 
-def test_models_lists_base_live_and_versions(server: Server, tmp_path: Path) -> None:
-    add_version(server, tmp_path, "n@1")
+def test_a_refused_version_is_not_live_after_a_restart(serving: Callable[..., Server], home: Path) -> None:
+    first = serving()
+    promote(first.store, "n@1", BASE, scripted_version(home, "n@1", attested()))
+    assert first.ask("x") == "n@1 heard x"
+    promote(first.store, "n@2", "n@1", scripted_version(home, "n@2", attested(-1.5)))
+    for server in (first, serving()):  # the second one begins with nothing loaded
+        assert server.ask("x") == "n@1 heard x"
+        health = server.http.get("/healthz").json()
+        assert (health["live"], health["answering"], health["refused"]["version"]) == ("n@1", "n@1", "n@2")
+        assert server.store.versions.live() == "n@1"
+        assert server.http.get("/v1/versions").json()["live"] == "n@1"
+    # The next dream's version goes on from the one that answers, and may be live.
+    promote(first.store, "n@3", "n@1", scripted_version(home, "n@3", attested()))
+    assert first.ask("x") == "n@3 heard x"
+    assert first.http.get("/healthz").json()["refused"] is None
+
+
+def test_models_lists_base_live_and_versions(server: Server, home: Path) -> None:
+    add_version(server, home, "n@1")
     assert [m.id for m in server.client.models.list()] == ["live", "base", "n@1"]
     assert server.http.get("/v1/versions").json()["data"][0]["name"] == "n@1"
 
@@ -180,8 +194,8 @@ def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
     ]
     again = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)  # type: ignore[arg-type]
     assert again.choices[0].message.content == "found it"
-    assert len(server.store.sessions()[0].messages) == 4
-    assert server.store.sessions()[0].tools[0]["function"]["name"] == "find"
+    assert len(server.store.sessions.all()[0].messages) == 4
+    assert server.store.sessions.all()[0].tools[0]["function"]["name"] == "find"
 
 
 def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[..., Server]) -> None:
@@ -205,21 +219,21 @@ def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
     said = server.ask("hi")
     thanks = server.ask("hi", said, "/good")
     assert "will be learned" in thanks
-    (session,) = server.store.sessions()
+    (session,) = server.store.sessions.all()
     assert session.rating == "good"
     assert [m.content for m in session.messages] == ["hi", said]
     # The client sends the command and its answer back; neither reaches the model or the record.
     assert server.ask("hi", said, "/good", thanks, "next") == "base heard next"
-    assert [m.content for m in server.store.session(session.id).messages] == [
+    assert [m.content for m in server.store.sessions.get(session.id).messages] == [
         "hi",
         said,
         "next",
         "base heard next",
     ]
     assert "learn from session" in server.ask("hi", said, "next", "base heard next", "/bad too long")
-    assert server.store.session(session.id).comment == "too long"
+    assert server.store.sessions.get(session.id).comment == "too long"
     assert "Took back" in server.ask("hi", said, "next", "base heard next", "/undo")
-    assert server.store.session(session.id).rating == "good"
+    assert server.store.sessions.get(session.id).rating == "good"
     assert "d_1" in server.ask("/dream")
     assert server.dreams == ["d_1"]
     assert "no recorded session" in server.ask("/good")
@@ -230,7 +244,7 @@ def test_what_is_liked_is_what_the_client_shows(server: Server) -> None:
     """The user edited the last answer and likes the session at once, with no session id."""
     server.ask("hi")
     assert "will be learned" in server.ask("hi", "what I wanted", "/good")
-    liked = [s for s in server.store.sessions() if s.rating == "good"]
+    liked = [s for s in server.store.sessions.all() if s.rating == "good"]
     assert [[m.content for m in s.messages] for s in liked] == [["hi", "what I wanted"]]
 
 
@@ -285,13 +299,13 @@ def test_a_signal_is_idempotent_and_can_be_taken_back(server: Server, said: dict
     }
     again = server.http.post("/v1/feedback", json={**body, "id": first["id"]}).json()
     assert again == {**first, "new": False}
-    (kept,) = server.store.signals("mine")
+    (kept,) = server.store.feedback.signals("mine")
     assert (kept.id, kept.response_id, kept.kind) == (first["id"], response, said["signal"])
     assert (kept.text, kept.comment, kept.position) == (said.get("edited"), said.get("comment"), 1)
     for _ in range(2):
         taken = server.http.delete(f"/v1/feedback/{first['id']}").json()
         assert taken == {"id": first["id"], "session_id": "mine", "retracted": True}
-    assert server.store.signals() == []
+    assert server.store.feedback.signals("mine") == []
 
 
 def test_an_id_is_one_rating_or_one_signal(server: Server) -> None:
@@ -333,8 +347,8 @@ def test_feedback_that_does_not_go_together(server: Server, body: dict[str, str]
 
 def test_dreams_over_http(server: Server) -> None:
     assert server.http.post("/v1/dreams").status_code == 202
-    server.store.start_dream("d_9", sessions=[], parent=BASE, config={}, pid=1)
-    with server.store.dreaming():
+    server.store.dreams.start("d_9", sessions=[], parent=BASE, config={}, pid=1)
+    with server.store.dreams.lock():
         busy = server.http.post("/v1/dreams")
     assert busy.status_code == 409
     assert "running" in busy.json()["error"]["message"]
@@ -366,7 +380,7 @@ def test_what_is_not_supported_is_refused_in_openais_shape(
     assert error["type"] == "invalid_request_error"
     assert error["param"].startswith(param)
     assert "\n" not in error["message"]
-    assert server.store.sessions() == []
+    assert server.store.sessions.all() == []
 
 
 def test_broken_json_unknown_model_unknown_session(server: Server) -> None:
@@ -393,7 +407,7 @@ def test_too_long_for_the_window(serving: Callable[..., Server]) -> None:
         server.ask("x" * 64)
     assert refused.value.code == "context_length_exceeded"
     assert server.ask("x" * 30) == "base heard " + "x" * 5  # clamped to the room that is left
-    assert len(server.store.sessions()) == 1
+    assert len(server.store.sessions.all()) == 1
 
 
 def test_a_body_over_the_limit(serving: Callable[..., Server]) -> None:
@@ -428,14 +442,14 @@ def test_a_store_that_refuses_is_told_to_the_client(server: Server, monkeypatch:
     def full(**_: object) -> str:
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(server.store, "record", full)
+    monkeypatch.setattr(server.store.sessions, "record", full)
     with pytest.raises(openai.InternalServerError, match="disk is full"):
         server.ask("x")
 
 
 def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = threading.Event()
-    skip = server.store.skip
+    skip = server.store.sessions.skip
 
     def tell(*args: str) -> None:
         skip(*args)
@@ -445,7 +459,7 @@ def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.Mo
         if len(server.model.calls) > 3:
             noted.wait(20)
 
-    monkeypatch.setattr(server.store, "skip", tell)
+    monkeypatch.setattr(server.store.sessions, "skip", tell)
     server.model.before_step = hold
     stream = server.client.chat.completions.create(
         model="live", messages=[{"role": "user", "content": "y"}], stream=True
@@ -453,5 +467,5 @@ def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.Mo
     next(iter(stream))
     stream.close()
     assert noted.wait(20)
-    assert "went away" in server.store.skipped()[0]["reason"]
-    assert server.store.sessions() == []
+    assert "went away" in server.store.sessions.skipped()[0].reason
+    assert server.store.sessions.all() == []

@@ -20,14 +20,14 @@ def test_imports_with_feedback_and_twice_is_once(store: Store) -> None:
     assert (first.new, first.unchanged, first.bad) == (2, 0, [])
     again = import_jsonl(store, lines)
     assert (again.new, again.unchanged, again.bad) == (0, 2, [])
-    session = store.session("a")
+    session = store.sessions.get("a")
     assert (session.user, session.rating, session.comment, session.source) == (
         "ann",
         "good",
         "nice",
         "import",
     )
-    assert len(store.feedback()) == 1
+    assert len(store.feedback.ratings("a")) == 1
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_the_same_id_with_other_messages_is_refused(store: Store) -> None:
     other = [*TURNS, {"role": "user", "content": "more"}, {"role": "assistant", "content": "yes"}]
     report = import_jsonl(store, [line(id="a"), line(id="a", messages=other)])
     assert "other messages" in report.bad[0][1]
-    assert len(store.session("a").messages) == 2
+    assert len(store.sessions.get("a").messages) == 2
 
 
 def test_commands_in_an_imported_chat_are_left_out(store: Store) -> None:
     import_jsonl(store, [line(id="a", messages=[*TURNS, {"role": "user", "content": "/good"}])])
-    assert len(store.session("a").messages) == 2
+    assert len(store.sessions.get("a").messages) == 2

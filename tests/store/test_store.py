@@ -1,10 +1,12 @@
 """The store: what goes in comes out, what is said twice counts once, what was given back stays."""
 
+import json
 import multiprocessing
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -18,10 +20,11 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, event, inspect
 
 from nightschool.errors import BadRequest, DreamError, NotFound, StoreError
-from nightschool.store import Store
+from nightschool.store import Store, conversations
 from nightschool.store.engine import migrate, open_engine
 from nightschool.store.schema import Base
-from nightschool.types import BASE, Feedback, Message, Signal, ToolCall, Version
+from nightschool.types import BASE, Feedback, Message, Signal, ToolCall, Verdict, Version
+from tests.helpers import promote
 
 HI, HELLO = Message("user", "hi"), Message("assistant", "hello")
 
@@ -30,7 +33,7 @@ def record(store: Store, *texts: str, session: str | None = None, user: str | No
     """Alternating user and assistant texts, the last of which was just answered."""
     roles = ("user", "assistant")
     messages = [Message(roles[i % 2], t) for i, t in enumerate(texts)]  # type: ignore[arg-type]
-    return store.record(
+    return store.sessions.record(
         session_id=session,
         user=user,
         history=messages[:-1],
@@ -43,7 +46,7 @@ def record(store: Store, *texts: str, session: str | None = None, user: str | No
 
 
 def contents(store: Store, session: str) -> list[str]:
-    return [m.content for m in store.session(session).messages]
+    return [m.content for m in store.sessions.get(session).messages]
 
 
 def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
@@ -51,7 +54,7 @@ def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
     result = Message("tool", "42", tool_call_id="c1")
     tools = ({"type": "function", "function": {"name": "find"}},)
     history = [Message("system", "Be brief."), HI, call, result]
-    session = store.record(
+    session = store.sessions.record(
         session_id=None,
         user="ann",
         history=history,
@@ -63,7 +66,7 @@ def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
         logprobs=[-0.1, -0.2],
     )
     store.close()
-    found = Store.open(home).session(session)
+    found = Store.open(home).sessions.get(session)
     assert found.messages == (*history, HELLO)
     assert (found.tools, found.user, found.rating) == (tools, "ann", None)
     with sqlite3.connect(home / "nightschool.db") as raw:
@@ -78,7 +81,9 @@ def test_the_conversation_goes_on_in_its_session(store: Store) -> None:
     first = record(store, "hi", "hello")
     assert record(store, "hi", "hello", "more", "yes") == first
     assert record(store, "hi", " hello\n", "more", "yes", "again", "sure") == first  # clients trim
-    assert contents(store, first) == ["hi", "hello", "more", "yes", "again", "sure"]
+    # Whitespace does not make it another conversation; but what is recorded is what the client sent.
+    assert contents(store, first) == ["hi", " hello\n", "more", "yes", "again", "sure"]
+    assert store.sessions.of_response("r_2_hello") == first
 
 
 def test_another_user_or_beginning_is_another_session(store: Store) -> None:
@@ -95,32 +100,34 @@ def test_regenerating_and_editing_supersede(store: Store) -> None:
     assert contents(store, session) == ["hi", "good day"]
     record(store, "hi", "edited by the user", "next", "answer", session="mine")
     assert contents(store, session) == ["hi", "edited by the user", "next", "answer"]
-    assert store.session_of_response("r_2_hello") == "mine"  # superseded, not lost
+    assert store.sessions.of_response("r_2_hello") == "mine"  # superseded, not lost
 
 
 def test_an_edited_last_answer_is_kept_up_with(store: Store) -> None:
     edited = [HI, Message("assistant", "good day")]
     session = record(store, "hi", "hello", session="mine")
-    assert store.keep_up("mine", edited, None) == session
+    assert store.sessions.keep_up("mine", edited, None) == session
     assert contents(store, "mine") == ["hi", "good day"]
     # A client that sends less than what is recorded takes nothing back.
     record(store, "hi", "good day", "more", "yes", session="mine")
-    assert store.keep_up("mine", edited, None) == store.keep_up("mine", [], None) == "mine"
+    assert store.sessions.keep_up("mine", edited, None) == store.sessions.keep_up("mine", [], None) == "mine"
     assert contents(store, "mine") == ["hi", "good day", "more", "yes"]
 
 
 def test_a_conversation_that_is_not_recorded_yet_becomes_a_session(store: Store) -> None:
-    assert store.keep_up(None, [HI], None) is None
-    session = store.keep_up(None, [HI, HELLO], "ann")
+    assert store.sessions.keep_up(None, [HI], None) is None
+    session = store.sessions.keep_up(None, [HI, HELLO], "ann")
     assert session
     assert contents(store, session) == ["hi", "hello"]
-    assert store.keep_up(None, [HI, HELLO], "ann") == session
+    assert store.sessions.keep_up(None, [HI, HELLO], "ann") == session
 
 
 def test_the_same_answer_regenerated_keeps_both_responses(store: Store) -> None:
     record(store, "hi", "hello", session="mine")
-    store.record(session_id="mine", user=None, history=[HI], answer=HELLO, response_id="second", version=BASE)
-    assert store.session_of_response("second") == store.session_of_response("r_2_hello") == "mine"
+    store.sessions.record(
+        session_id="mine", user=None, history=[HI], answer=HELLO, response_id="second", version=BASE
+    )
+    assert store.sessions.of_response("second") == store.sessions.of_response("r_2_hello") == "mine"
     assert contents(store, "mine") == ["hi", "hello"]
 
 
@@ -141,87 +148,88 @@ def test_whatever_the_client_sends_is_what_is_recorded(
 
 def test_feedback_counts_once_and_the_newest_counts(store: Store) -> None:
     session = record(store, "hi", "hello")
-    assert store.rate(Feedback("f1", session, "good", "nice"))
-    assert not store.rate(Feedback("f1", session, "good", "nice"))
+    assert store.feedback.rate(Feedback("f1", session, "good", "nice"))
+    assert not store.feedback.rate(Feedback("f1", session, "good", "nice"))
     with pytest.raises(BadRequest, match="other content"):
-        store.rate(Feedback("f1", session, "bad"))
-    store.rate(Feedback("f2", session, "bad"))
-    assert store.session(session).rating == "bad"
-    assert store.retract(session).id == "f2"  # type: ignore[union-attr]
-    assert (store.session(session).rating, store.session(session).comment) == ("good", "nice")
-    assert store.retract_feedback("f1") == session
-    (taken, _) = store.feedback(session)
+        store.feedback.rate(Feedback("f1", session, "bad"))
+    store.feedback.rate(Feedback("f2", session, "bad"))
+    assert store.sessions.get(session).rating == "bad"
+    assert store.feedback.retract_rating(session).id == "f2"  # type: ignore[union-attr]
+    assert (store.sessions.get(session).rating, store.sessions.get(session).comment) == ("good", "nice")
+    assert store.feedback.retract("f1") == session
+    (taken, _) = store.feedback.ratings(session)
     assert taken.retracted
-    assert store.retract_feedback("f1") == session
-    assert store.retract(session) is None
-    assert store.session(session).rating is None
-    assert not store.rate(Feedback("f1", session, "good", "nice"))  # taken back for good
-    assert len(store.feedback(session)) == 2
+    assert store.feedback.retract("f1") == session
+    assert store.feedback.retract_rating(session) is None
+    assert store.sessions.get(session).rating is None
+    assert not store.feedback.rate(Feedback("f1", session, "good", "nice"))  # taken back for good
+    assert len(store.feedback.ratings(session)) == 2
 
 
 def test_signals_count_once_and_can_be_taken_back(store: Store) -> None:
     session = record(store, "hi", "hello")
     edited = Signal("g1", session, "r_2_hello", "edited", text="good day")
     rejected = Signal("g2", session, "r_2_hello", "rejected", comment="too short")
-    assert store.signal(edited)
-    assert not store.signal(edited)
-    assert store.signal(rejected)
+    assert store.feedback.signal(edited)
+    assert not store.feedback.signal(edited)
+    assert store.feedback.signal(rejected)
     for other in (
         replace(edited, text="good night"),
         replace(edited, kind="accepted", text=None),
         replace(rejected, comment=None),
     ):
         with pytest.raises(BadRequest, match="other content"):
-            store.signal(other)
-    assert [(s.id, s.kind, s.text, s.comment) for s in store.signals()] == [
+            store.feedback.signal(other)
+    assert [(s.id, s.kind, s.text, s.comment) for s in store.feedback.signals(session)] == [
         ("g1", "edited", "good day", None),
         ("g2", "rejected", None, "too short"),
     ]
-    assert store.session(session).rating is None  # a signal does not judge the session
-    assert store.retract_feedback("g1") == session
-    assert store.retract_feedback("g1") == session
-    assert [s.id for s in store.signals(session)] == ["g2"]
-    assert not store.signal(edited)  # taken back for good
+    assert store.sessions.get(session).rating is None  # a signal does not judge the session
+    assert store.feedback.retract("g1") == session
+    assert store.feedback.retract("g1") == session
+    assert [s.id for s in store.feedback.signals(session)] == ["g2"]
+    assert not store.feedback.signal(edited)  # taken back for good
 
 
 def test_ratings_and_signals_share_their_ids(store: Store) -> None:
     session = record(store, "hi", "hello")
-    store.rate(Feedback("f", session, "good"))
+    store.feedback.rate(Feedback("f", session, "good"))
     with pytest.raises(BadRequest, match="other content"):
-        store.signal(Signal("f", session, "r_2_hello", "accepted"))
-    store.signal(Signal("g", session, "r_2_hello", "accepted"))
+        store.feedback.signal(Signal("f", session, "r_2_hello", "accepted"))
+    store.feedback.signal(Signal("g", session, "r_2_hello", "accepted"))
     with pytest.raises(BadRequest, match="other content"):
-        store.rate(Feedback("g", session, "good"))
-    assert [f.id for f in store.feedback()] == ["f"]
-    assert [s.id for s in store.signals()] == ["g"]
+        store.feedback.rate(Feedback("g", session, "good"))
+    assert [f.id for f in store.feedback.ratings(session)] == ["f"]
+    assert [s.id for s in store.feedback.signals(session)] == ["g"]
 
 
 def test_a_signal_knows_where_its_response_is_now(store: Store) -> None:
     record(store, "hi", "hello", session="mine")
     record(store, "hi", "hello", "more", "yes", session="mine")
     record(store, "hi", "hello", session="other")  # the same response id, as far as this test goes
-    store.signal(Signal("g1", "mine", "r_4_yes", "accepted"))
-    store.signal(Signal("g2", "mine", "r_2_hello", "accepted"))
-    store.signal(Signal("g3", "other", "r_2_hello", "accepted"))
+    store.feedback.signal(Signal("g1", "mine", "r_4_yes", "accepted"))
+    store.feedback.signal(Signal("g2", "mine", "r_2_hello", "accepted"))
+    store.feedback.signal(Signal("g3", "other", "r_2_hello", "accepted"))
 
     def places() -> dict[str, int | None]:
-        return {s.id: s.position for s in store.signals()}
+        both = [*store.feedback.signals("mine"), *store.feedback.signals("other")]
+        return {s.id: s.position for s in both}
 
     assert places() == {"g1": 3, "g2": 1, "g3": 1}
     record(store, "hi", "hello", "more", "no", session="mine")
     assert places() == {"g1": None, "g2": 1, "g3": 1}
-    assert store.signal(Signal("g4", "mine", "r_4_yes", "rejected"))  # superseded, not lost
-    assert [s.id for s in store.signals("mine")] == ["g1", "g2", "g4"]
+    assert store.feedback.signal(Signal("g4", "mine", "r_4_yes", "rejected"))  # superseded, not lost
+    assert [s.id for s in store.feedback.signals("mine")] == ["g1", "g2", "g4"]
 
 
 def test_an_edited_answer_that_the_client_goes_on_with_is_still_the_edited_one(store: Store) -> None:
     session = record(store, "hi", "hello", session="mine")
-    store.signal(Signal("g1", session, "r_2_hello", "edited", "good day"))
-    store.signal(Signal("g2", session, "r_2_hello", "rejected"))
+    store.feedback.signal(Signal("g1", session, "r_2_hello", "edited", "good day"))
+    store.feedback.signal(Signal("g2", session, "r_2_hello", "rejected"))
     record(store, "hi", "good day ", "more", "yes", session="mine")
-    assert {s.id: s.position for s in store.signals()} == {"g1": 1, "g2": None}
+    assert {s.id: s.position for s in store.feedback.signals(session)} == {"g1": 1, "g2": None}
     record(store, "hi", "good evening", "more", "yes", session="mine")  # nobody said that
-    assert {s.id: s.position for s in store.signals()} == {"g1": None, "g2": None}
+    assert {s.id: s.position for s in store.feedback.signals(session)} == {"g1": None, "g2": None}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -233,7 +241,7 @@ def test_where_a_signal_points_is_its_response(
     answers = {}
     for i, said in enumerate(conversations):
         history = [Message("user" if n % 2 == 0 else "assistant", t) for n, t in enumerate(said)]
-        store.record(
+        store.sessions.record(
             session_id="s",
             user=None,
             history=history[:-1],
@@ -241,9 +249,9 @@ def test_where_a_signal_points_is_its_response(
             response_id=f"r{i}",
             version=BASE,
         )
-        store.signal(Signal(f"g{i}", "s", f"r{i}", "accepted"))
+        store.feedback.signal(Signal(f"g{i}", "s", f"r{i}", "accepted"))
         answers[f"r{i}"] = said[-1]
-    signals, now = store.signals(), contents(store, "s")
+    signals, now = store.feedback.signals("s"), contents(store, "s")
     assert [s.id for s in signals] == [f"g{i}" for i in range(len(conversations))]
     assert signals[-1].position == len(now) - 1
     placed = {s.position: answers[s.response_id] for s in signals if s.position is not None}
@@ -253,54 +261,53 @@ def test_where_a_signal_points_is_its_response(
 
 def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:
     session = record(store, "hi", "hello")
-    store.rate(Feedback("f1", session, "good"))
+    store.feedback.rate(Feedback("f1", session, "good"))
     record(store, "hi", "hello", "more", "wrong")
     assert contents(store, session) == ["hi", "hello", "more", "wrong"]
-    assert [m.content for m in store.judged(session).messages] == ["hi", "hello"]
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "hello"]
     record(store, "hi", "good day", session=session)  # edited: what was judged is another answer
-    assert [m.content for m in store.judged(session).messages] == ["hi", "hello"]
-    store.rate(Feedback("f2", session, "good"))
-    assert [m.content for m in store.judged(session).messages] == ["hi", "good day"]
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "hello"]
+    store.feedback.rate(Feedback("f2", session, "good"))
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "good day"]
 
 
 def test_unknown_names_say_what_to_do(store: Store) -> None:
     for ask in (
-        lambda: store.session("x"),
-        lambda: store.rate(Feedback("f", "x", "good")),
-        lambda: store.version("n@1"),
-        lambda: store.set_live("n@1"),
-        lambda: store.dream("d"),
-        lambda: store.session_of_response("r"),
-        lambda: store.retract_feedback("f"),
-        lambda: store.signal(Signal("g", "x", "r", "accepted")),
+        lambda: store.sessions.get("x"),
+        lambda: store.feedback.rate(Feedback("f", "x", "good")),
+        lambda: store.versions.get("n@1"),
+        lambda: store.versions.point_to("n@1", expect=BASE),
+        lambda: store.dreams.get("d"),
+        lambda: store.sessions.of_response("r"),
+        lambda: store.feedback.retract("f"),
+        lambda: store.feedback.signal(Signal("g", "x", "r", "accepted")),
     ):
         with pytest.raises(NotFound, match="there is no"):
             ask()
 
 
 def test_importing_twice_changes_nothing(store: Store) -> None:
-    given = {"user": None, "messages": [HI, HELLO], "tools": (), "feedback": Feedback("f", "", "good")}
-    session, new = store.import_session(None, **given)  # type: ignore[arg-type]
+    session, new = store.sessions.add(None, user=None, messages=[HI, HELLO], tools=())
     assert new
-    assert store.import_session(None, **given) == (session, False)  # type: ignore[arg-type]
-    assert len(store.sessions()) == len(store.feedback()) == 1
+    assert store.sessions.add(None, user=None, messages=[HI, HELLO], tools=()) == (session, False)
+    assert len(store.sessions.all()) == store.sessions.count() == 1
     with pytest.raises(BadRequest, match="other messages"):
-        store.import_session(session, user=None, messages=[HI], tools=(), feedback=None)
+        store.sessions.add(session, user=None, messages=[HI], tools=())
 
 
 def test_a_moved_home_finds_its_versions(store: Store, home: Path) -> None:
-    store.add_version(Version("n@1", BASE, str(home / "versions" / "n@1")))
-    store.add_version(Version("n@2", BASE, "/elsewhere/n@2"))
+    promote(store, "n@1", BASE, home / "versions" / "n@1")
+    promote(store, "n@2", "n@1", Path("/elsewhere/n@2"))
     store.close()
     with closing(Store.open(home.rename(home.with_name("moved")))) as moved:
-        paths = [version.path for version in moved.versions()]
+        paths = [version.path for version in moved.versions.all()]
     assert paths == [str(home.with_name("moved") / "versions" / "n@1"), "/elsewhere/n@2"]
 
 
 def test_version_names_are_never_given_out_twice(store: Store, home: Path) -> None:
     def reserve(_: int) -> list[str]:
         mine = Store.open(home)
-        names = [mine.next_version("n") for _ in range(5)]
+        names = [mine.versions.new_name("n") for _ in range(5)]
         mine.close()
         return names
 
@@ -311,28 +318,86 @@ def test_version_names_are_never_given_out_twice(store: Store, home: Path) -> No
 
 def test_the_live_pointer_moves_only_from_where_it_is(store: Store) -> None:
     for name, parent in (("n@1", BASE), ("n@2", "n@1")):
-        store.add_version(Version(name, parent, "/x", ("s",)))
-    assert store.live() == BASE
-    store.set_live("n@1", expect=BASE)
+        promote(store, name, parent, Path("/x"))
+    store.versions.point_to(BASE, expect="n@2")
+    store.versions.point_to("n@1", expect=BASE)
     with pytest.raises(StoreError, match="no longer base"):
-        store.set_live("n@2", expect=BASE)
-    store.set_live("n@2")
-    assert [v.name for v in store.lineage("n@2")] == ["n@1", "n@2"]
-    assert store.lineage(BASE) == []
+        store.versions.point_to("n@2", expect=BASE)
+    store.versions.point_to("n@2", expect="n@1")
+    assert [v.name for v in store.versions.lineage("n@2")] == ["n@1", "n@2"]
+    assert store.versions.lineage(BASE) == []
 
 
 def test_one_process_dreams_at_a_time(store: Store, home: Path) -> None:
-    store.start_dream("d1", sessions=["s"], parent=BASE, config={"a": 1}, pid=1)
-    assert store.running_dream() is None  # nobody holds the lock: it was killed
+    store.dreams.start("d1", sessions=["s"], parent=BASE, config={"a": 1}, pid=1)
     other = Store.open(home)
-    with store.dreaming():
-        assert other.running_dream()["id"] == "d1"  # type: ignore[index]
-        with pytest.raises(DreamError, match="a dream is running"), other.dreaming():
-            pass
-    with other.dreaming():
-        other.update_dream("d1", status="promoted", verdict={"promote": True})
-    assert store.dream("d1")["verdict"] == {"promote": True}
+    with store.dreams.lock(), pytest.raises(DreamError, match="a dream is running"), other.dreams.lock():
+        pass
+    with other.dreams.lock():
+        other.dreams.reject("d1", Verdict(False, ("why",)))
+    assert (store.dreams.get("d1").verdict or {})["reasons"] == ["why"]
     other.close()
+
+
+ENDS: dict[str, Callable[[Store], None]] = {
+    "failed": lambda store: store.dreams.fail("d1", "why"),
+    "rejected": lambda store: store.dreams.reject("d1", Verdict(False, ())),
+    "promoted": lambda store: store.versions.promote("d1", Version("n@1", BASE, "/x"), Verdict(True, ())),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_dream_that_is_over_stays_so(store: Store, end: str) -> None:
+    store.dreams.start("d1", sessions=["s"], parent=BASE, config={}, pid=1)
+    store.dreams.interrupt("d1", "disk")
+    store.dreams.resume("d1", 2)
+    assert (store.dreams.get("d1").status, store.dreams.get("d1").error) == ("running", None)
+    ENDS[end](store)
+    assert store.dreams.get("d1").status == end
+    changes = (
+        lambda s: s.dreams.fail("d1", "why"),
+        lambda s: s.dreams.reject("d1", Verdict(False, ())),
+        lambda s: s.dreams.resume("d1", 3),
+        lambda s: s.dreams.interrupt("d1", "x"),
+        lambda s: s.dreams.note_progress("d1", {}),
+        lambda s: s.dreams.narrow("d1", []),
+        lambda s: s.dreams.note_lessons("d1", {}),
+        lambda s: s.dreams.note_launch("d1"),
+    )
+    for change in changes:
+        with pytest.raises(StoreError, match=f"is {end}: it cannot become"):
+            change(store)
+    assert store.dreams.get("d1").status == end
+
+
+def test_a_promotion_is_whole_or_not_at_all(store: Store) -> None:
+    store.dreams.start("d1", sessions=["s"], parent=BASE, config={}, pid=1)
+    promote(store, "n@1", BASE, Path("/x"))  # somebody else was faster
+    with pytest.raises(StoreError, match="no longer base"):
+        store.versions.promote("d1", Version("n@2", BASE, "/y"), Verdict(True, ()))
+    assert [v.name for v in store.versions.all()] == ["n@1"]
+    assert (store.dreams.get("d1").status, store.dreams.get("d1").version) == ("running", None)
+    assert store.versions.live() == "n@1"
+
+
+def test_a_refused_version_is_not_live_until_it_is_pointed_to_again(store: Store) -> None:
+    for name, parent in (("n@1", BASE), ("n@2", "n@1"), ("n@3", "n@2")):
+        promote(store, name, parent, Path("/x"))
+    store.versions.note_swap("n@3", ok=True, detail="")
+    assert store.versions.refusal() is None
+    for name in ("n@3", "n@2"):
+        store.versions.note_swap(name, ok=False, detail=f"{name} differs")
+    assert store.versions.live() == "n@1"
+    refusal = store.versions.refusal()
+    assert refusal
+    assert (refusal.version, refusal.detail) == ("n@3", "n@3 differs")
+    with pytest.raises(StoreError, match="the live version is n@1"):
+        store.versions.point_to(BASE, expect="n@3")
+    store.versions.point_to("n@3", expect="n@1")  # whoever does so wants to try it again
+    assert (store.versions.live(), store.versions.refusal()) == ("n@3", None)
+    store.versions.note_swap("n@3", ok=False, detail="")
+    store.versions.note_swap("n@2", ok=True, detail="")
+    assert store.versions.live() == "n@2"
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: Store, home: Path) -> None:
@@ -347,13 +412,21 @@ def test_a_database_of_the_first_revision_is_brought_up_to_date(home: Path) -> N
     engine = create_engine(f"sqlite:///{home / 'nightschool.db'}")
     migrate(engine, "0001")
     assert "signals" not in inspect(engine).get_table_names()
-    old = Store(engine, home)
-    session = record(old, "hi", "hello")
-    old.close()
+    chain = ""
+    with engine.begin() as raw:
+        raw.exec_driver_sql("insert into sessions values ('s', null, 'api', '[]', '2026', '2026')")
+        for i, message in enumerate((HI, HELLO)):
+            chain = conversations.link(chain, message)
+            row = (i, "s", i, json.dumps(message.to_json()), chain, f"r{i}", "2026")
+            columns = "id, session_id, position, message, chain, response_id, created_at"
+            raw.exec_driver_sql(f"insert into turns ({columns}) values (?, ?, ?, ?, ?, ?, ?)", row)
+    engine.dispose()
     store = Store.open(home)
-    assert contents(store, session) == ["hi", "hello"]
-    assert store.signal(Signal("g", session, "r_2_hello", "accepted"))
-    assert [s.position for s in store.signals()] == [1]
+    assert contents(store, "s") == ["hi", "hello"]
+    assert record(store, "hi", "hello", "more", "yes") == "s"
+    assert store.feedback.signal(Signal("g", "s", "r1", "accepted"))
+    assert [s.position for s in store.feedback.signals("s")] == [1]
+    assert [s.id for s in store.sessions.all()] == store.sessions.teaching() == ["s"]
     store.close()
 
 
@@ -373,18 +446,18 @@ def test_processes_that_open_a_new_home_together(home: Path) -> None:
         worker.join()
     assert [w.exitcode for w in workers] == [0, 0, 0]
     store = Store.open(home)
-    assert len(store.sessions()) == 3
+    assert len(store.sessions.all()) == 3
     store.close()
 
 
 _FOREVER = """
 import sys
 from pathlib import Path
-from nightschool.store import Store
+from nightschool.store import Store, conversations
 from nightschool.types import Message
 store = Store.open(Path(sys.argv[1]))
 for i in range(10**6):
-    store.record(session_id="s%d" % i, user=None, history=[Message("user", "hi")],
+    store.sessions.record(session_id="s%d" % i, user=None, history=[Message("user", "hi")],
                  answer=Message("assistant", "hello"), response_id="r%d" % i, version="base")
     print(i, flush=True)
 """
@@ -399,19 +472,20 @@ def test_what_was_recorded_survives_a_kill(home: Path) -> None:
     writer.wait()
     writer.stdout.close()
     store = Store.open(home)
-    recorded = {s.id: s for s in store.sessions()}
+    recorded = {s.id: s for s in store.sessions.all()}
     assert all(len(recorded[f"s{i}"].messages) == 2 for i in seen)
     store.close()
 
 
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(store: Store) -> None:
     before = record(store, "hi", "hello")
-    with store._engine.connect() as connection:
+    engine = store._database._engine
+    with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     # Every connection of the pool must know the limit, so the pool is emptied first.
-    store._engine.dispose()
+    engine.dispose()
     limit = f"PRAGMA max_page_count={pages}"
-    event.listen(store._engine, "connect", lambda connection, _: connection.execute(limit) and None)
+    event.listen(engine, "connect", lambda connection, _: connection.execute(limit) and None)
 
     def fill() -> None:
         for i in range(2000):

@@ -11,42 +11,44 @@ from nightschool.config import NightConfig
 from nightschool.errors import NightschoolError
 
 log = logging.getLogger(__name__)
-EVERY = 60  # seconds between two looks at the clock
+INTERVAL = 60  # seconds between two looks at the clock
 
 
-class Bedtime:
+class Schedule:
     """`dream` starts a dream and returns its id, or raises where there is no need for one."""
 
     def __init__(
         self, config: NightConfig, dream: Callable[[], str], now: Callable[[], datetime] = datetime.now
     ) -> None:
         self._config, self._dream, self._now = config, dream, now
-        self._stirred = now()
+        self._last_request = now()
 
-    def stir(self) -> None:
-        """Somebody asked something."""
-        self._stirred = self._now()
+    def touch(self) -> None:
+        """A request came."""
+        self._last_request = self._now()
 
     def due(self) -> bool:
         """Whether this is the time."""
         hours, idle = self._config.hours, timedelta(minutes=self._config.idle_minutes)
         wanted = bool(hours or idle)
-        return wanted and self._now() - self._stirred >= idle and (not hours or _within(hours, self._now()))
+        return (
+            wanted and self._now() - self._last_request >= idle and (not hours or _within(hours, self._now()))
+        )
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Start a dream if it is time and there is something to learn."""
         if not self.due():
             return
         try:
-            log.warning("it is night: dream %s has begun", self._dream())
+            log.info("dream %s has begun", self._dream())
         except NightschoolError as e:
             log.debug("no dream: %s", e)
 
     async def watch(self) -> None:
-        """Look at the clock until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY)
-            await asyncio.to_thread(self.look)
+        """Look at the clock until cancelled; not at all where no night is set."""
+        while self._config.hours or self._config.idle_minutes:
+            await asyncio.sleep(INTERVAL)
+            await asyncio.to_thread(self.tick)
 
 
 def _within(hours: str, now: datetime) -> bool:

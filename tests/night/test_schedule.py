@@ -1,12 +1,15 @@
 """When the server dreams by itself."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nightschool.config import NightConfig, load
 from nightschool.errors import ConfigError, DreamError
-from nightschool.serve.bedtime import Bedtime
+from nightschool.night.schedule import Schedule
 
 
 class Clock:
@@ -17,14 +20,14 @@ class Clock:
         return self.now
 
 
-def bedtime(hour: int, **config: object) -> tuple[Bedtime, Clock, list[str]]:
+def schedule(hour: int, **config: object) -> tuple[Schedule, Clock, list[str]]:
     clock, dreams = Clock(hour), list[str]()
 
     def dream() -> str:
         dreams.append("d_1")
         return "d_1"
 
-    return Bedtime(NightConfig(**config), dream, clock), clock, dreams  # type: ignore[arg-type]
+    return Schedule(NightConfig(**config), dream, clock), clock, dreams  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -42,27 +45,40 @@ def bedtime(hour: int, **config: object) -> tuple[Bedtime, Clock, list[str]]:
     ],
 )
 def test_the_hours_of_the_night(hours: str, hour: int, due: bool) -> None:
-    assert bedtime(hour, hours=hours)[0].due() is due
+    assert schedule(hour, hours=hours)[0].due() is due
+
+
+@given(st.datetimes(), st.datetimes())
+def test_where_no_night_is_set_nothing_is_started_or_written(started: datetime, now: datetime) -> None:
+    moments = iter([started])
+
+    def dream() -> str:
+        raise AssertionError("nobody asked for it")
+
+    waiting = Schedule(NightConfig(), dream, lambda: next(moments, now))
+    assert not waiting.due()
+    waiting.tick()
+    asyncio.run(waiting.watch())  # ends at once: it does not even look at the clock
 
 
 def test_after_so_long_without_a_request() -> None:
-    waiting, clock, dreams = bedtime(12, idle_minutes=10)
-    waiting.look()
+    waiting, clock, dreams = schedule(12, idle_minutes=10)
+    waiting.tick()
     clock.now += timedelta(minutes=9)
-    waiting.stir()
+    waiting.touch()
     clock.now += timedelta(minutes=9)
-    waiting.look()
+    waiting.tick()
     assert dreams == []
     clock.now += timedelta(minutes=1)
-    waiting.look()
+    waiting.tick()
     assert dreams == ["d_1"]
 
 
 def test_both_must_be_so() -> None:
-    waiting, clock, _ = bedtime(21, hours="22-6", idle_minutes=60)
+    waiting, clock, _ = schedule(21, hours="22-6", idle_minutes=60)
     clock.now += timedelta(hours=2)
     assert waiting.due()
-    waiting.stir()
+    waiting.touch()
     assert not waiting.due()
 
 
@@ -70,7 +86,7 @@ def test_nothing_to_dream_is_no_error() -> None:
     def dream() -> str:
         raise DreamError("a dream is running")
 
-    Bedtime(NightConfig(hours="0-24"), dream, Clock(3)).look()
+    Schedule(NightConfig(hours="0-24"), dream, Clock(3)).tick()
 
 
 def test_hours_that_are_none_are_refused() -> None:

@@ -1,0 +1,164 @@
+"""What earlier lessons are defended with, and what a version writes down of a lesson for later nights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightschool.errors import VersionError
+from nightschool.gate.probes import passed
+from nightschool.learn.anchors import in_turns
+from nightschool.learn.classroom import Classroom
+from nightschool.learn.drills import answered
+from nightschool.lessons.contradictions import contradicts, related
+from nightschool.lessons.exchanges import alone, tasks
+from nightschool.lessons.feedback import guards as unwanted
+from nightschool.models.hf import HFModel
+from nightschool.night.queue import Plan
+from nightschool.store import Store
+from nightschool.types import Probe
+from nightschool.versions import files
+
+FORMAT = 1  # of lessons.json; files of before it had a number are read as 1
+REHEARSED = 32  # practice requests of a lesson that later nights rehearse
+ANSWER = 64  # tokens: the longest answer by which a newer session is heard to contradict an older one
+
+
+@dataclass(frozen=True)
+class LearnedLesson:
+    """What a version remembers of one session. `probes` are the gate's, `steering` ones decide when later
+    dreams stop, `practice` is rehearsed; `retired` says which earlier checks the session contradicts."""
+
+    session: str
+    probes: tuple[Probe, ...] = ()
+    steering: tuple[Probe, ...] = ()
+    practice: tuple[Probe, ...] = ()
+    retired: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, room: Classroom, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
+        """What to remember of a lesson that was learned tonight."""
+        session = room.lesson.session_id
+        drills = [drill for course in room.courses for drill in course.drills if drill.kind != "replayed"]
+        return cls(
+            session,
+            probes=tuple(room.gate),
+            steering=tuple(room.steer),
+            practice=tuple(drill.probe(drill.answer or ()) for drill in drills[:REHEARSED]),
+            retired=tuple(record for record in retired if record["by"] == session),
+        )
+
+    def without(self, ids: set[str]) -> LearnedLesson:
+        """Without the probes that are retired."""
+
+        def still(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+            return tuple(probe for probe in probes if probe.id not in ids)
+
+        return LearnedLesson(
+            self.session, still(self.probes), still(self.steering), still(self.practice), self.retired
+        )
+
+    @property
+    def all_probes(self) -> list[Probe]:
+        return [*self.probes, *self.steering, *self.practice]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "session": self.session,
+            "probes": [probe.to_json() for probe in self.probes],
+            "steer": [probe.to_json() for probe in self.steering],
+            "practice": [probe.to_json() for probe in self.practice],
+            "retired": list(self.retired),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LearnedLesson:
+        """Raises VersionError for a format of a later release."""
+        if data.get("format", FORMAT) != FORMAT:
+            raise VersionError(f"lessons of format {data['format']} need a newer release of nightschool")
+        probes, steering, practice = (
+            tuple(Probe.from_json(probe) for probe in data.get(part, ()))  # the oldest have no `steer`
+            for part in ("probes", "steer", "practice")
+        )
+        return cls(data["session"], probes, steering, practice, tuple(data["retired"]))
+
+
+def write(lessons: Sequence[LearnedLesson], directory: Path) -> None:
+    """As a version keeps them."""
+    files.write_json(directory / files.LESSONS, [lesson.to_json() for lesson in lessons])
+
+
+def read(directory: Path) -> list[LearnedLesson]:
+    """Raises VersionError."""
+    return [LearnedLesson.from_json(entry) for entry in files.read_json(directory / files.LESSONS)]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The lessons of the live version's lineage, and the records of what tonight's sessions contradict."""
+
+    earlier: list[LearnedLesson]
+    retired: list[dict[str, Any]]
+
+
+def remember(model: HFModel, store: Store, plan: Plan, rooms: Sequence[Classroom]) -> Memory:
+    """What each version in the live one's lineage wrote down of its lessons, except those learned again and
+    what newer sessions contradict."""
+    found: dict[str, LearnedLesson] = {}
+    over: set[str] = set()
+    for version in store.versions.lineage(plan.parent):
+        for lesson in read(Path(version.path)):
+            found[lesson.session] = lesson
+            over |= {record["id"] for record in lesson.retired}
+    kept = [lesson for session, lesson in found.items() if session not in plan.sessions]
+    probes = [probe for lesson in kept for probe in lesson.all_probes]
+    retired = [record for room in rooms for record in _contradicted(model, plan.parent, room, probes)]
+    over |= {record["id"] for record in retired}
+    return Memory([lesson.without(over) for lesson in kept], retired)
+
+
+def _contradicted(
+    model: HFModel, live: str, room: Classroom, probes: Sequence[Probe]
+) -> list[dict[str, Any]]:
+    """The earlier checks that a new session contradicts, and what it makes the model say instead."""
+    out: dict[str, dict[str, Any]] = {}
+    for part in room.parts:
+        context = part.context
+        exchanges = [e for task in tasks(context)[0] for e in alone(context, task)]
+        asked = [p for p in probes if related(p.text, context)]
+        texts = list(dict.fromkeys(p.text for p in asked))
+        said = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
+        for probe in asked:
+            was, now = model.decode(probe.answer).strip(), said[probe.text]
+            if contradicts(probe.text, was, now, context, exchanges):
+                record = {"id": probe.id, "request": probe.text, "was": was, "now": now}
+                out[probe.id] = {**record, "by": room.lesson.session_id}
+    return list(out.values())
+
+
+def steering_probes(model: HFModel, live: str, lessons: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
+    """Up to `count` probes of earlier lessons that the live version gets right, as many of each; of many
+    lessons, two of each (what nobody looks at gets lost unseen)."""
+    count = max(count, 2 * len(lessons))
+    asked = in_turns(lessons)[: 2 * count]
+    right = passed(model, asked, live)
+    return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
+
+
+def guards(model: HFModel, store: Store, scope: str) -> dict[str, list[Probe]]:
+    """Answers that nobody wants, by session: the candidate must not begin to give them."""
+    found = {}
+    for session in store.sessions.unwanted(scope):
+        wrong = unwanted(session, store.feedback.signals(session.id))
+        found[session.id] = [
+            Probe(
+                f"{session.id}/bad{i}",
+                tuple(model.encode(before, session.tools)),
+                tuple(model.encode_answer(answer)),
+            )
+            for i, (before, answer) in enumerate(wrong)
+        ]
+    return {session_id: probes for session_id, probes in found.items() if probes}

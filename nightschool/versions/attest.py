@@ -1,0 +1,54 @@
+"""Proof that the weights that answer are the ones that were trained: what the student said, and how surely.
+
+A night writes it into the version; a server compares before the version may speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nightschool.errors import VersionError
+from nightschool.models.base import LanguageModel
+from nightschool.versions import files
+
+TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
+
+Pair = tuple[Sequence[int], Sequence[int]]  # prompt, answer
+
+
+def write(model: LanguageModel, version: str, pairs: Sequence[Pair], directory: Path) -> None:
+    """Keep the log-probabilities (nats) of these answers' tokens, as `version` sees them now."""
+    logprobs = model.score(pairs, version)
+    cases = [
+        {"prompt": list(prompt), "tokens": list(answer), "logprobs": row}
+        for (prompt, answer), row in zip(pairs, logprobs, strict=True)
+    ]
+    files.write_json(directory / files.ATTEST, {"tolerance": TOLERANCE, "cases": cases})
+
+
+def check(model: LanguageModel, version: str, directory: Path) -> None:
+    """Compare `version`, loaded, with what was written down.
+
+    Raises VersionError where log-probabilities differ by more than the tolerance, or where nothing was
+    written down: weights that cannot prove themselves do not answer.
+    """
+    try:
+        data = files.read_json(directory / files.ATTEST)
+        cases = data["cases"]
+        pairs = [(case["prompt"], case["tokens"]) for case in cases]
+        expected = [value for case in cases for value in case["logprobs"]]
+        tolerance = float(data["tolerance"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise VersionError(f"version {version}: {files.ATTEST} cannot be read ({e!r})") from e
+    if not expected:
+        raise VersionError(f"version {version}: {files.ATTEST} holds nothing to compare")
+    found = [value for row in model.score(pairs, version) for value in row]
+    if len(found) != len(expected):
+        raise VersionError(f"version {version}: {files.ATTEST} is damaged")
+    apart = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(expected)
+    if not apart <= tolerance:  # written so that nan is refused
+        raise VersionError(
+            f"version {version} does not answer as it was trained: log-probabilities differ by "
+            f"{apart:.3f} nats per token (tolerance {tolerance})"
+        )
