@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 
 import typer
@@ -25,21 +24,21 @@ BENCHMARKS = {
 
 
 def command_line(named: str | None) -> typer.Typer:
-    """All benchmarks, only the `named` one with its options."""
+    """All benchmarks, only the `named` one with its options; its module's docstring is its help."""
     app = typer.Typer(
         help="Nightschool's benchmarks. Settings go with any of them: `--learn.lr 1e-4` (docs/settings.md).",
+        rich_markup_mode="markdown",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
     for name, summary in BENCHMARKS.items():
-        app.command(name, short_help=summary)(_function(name) if name == named else _not_named)
+        if name == named:
+            module = import_module(f"bench.{name.replace('-', '_')}")
+            app.command(name, help=module.__doc__)(module.main)
+        else:
+            app.command(name, help=summary)(_not_named)
     return app
-
-
-def _function(name: str) -> Callable[..., None]:
-    function: Callable[..., None] = import_module(f"bench.{name.replace('-', '_')}").main
-    return function
 
 
 def _not_named() -> None:

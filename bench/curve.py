@@ -77,7 +77,6 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="How many, from 0 on.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Accuracy and drift against the seconds of a dream, by kind of session."""
     names, config = settings.chosen(kinds, list(KINDS)), settings.config()
     model = hf.load(config.model)
     drift = drift_from_base(model)

@@ -52,7 +52,6 @@ def main(
     requests: Annotated[int, typer.Option(min=1, help="Each time, a second apart.")] = 40,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Time to first token under light load, without a dream beside it and with one."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with closing(Store.open(home)) as store:

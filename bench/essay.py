@@ -1,7 +1,8 @@
 """Learning rules on five suites of office work, learned one after the other.
 
 Each rule starts from the base model, learns suite after suite on top of what it has, and is measured after
-each. A cell of the table is written as soon as it is known: a run that was stopped goes on.
+each. Beside the rules: all sessions in the context, notes, and a compacted cache. A cell of the table is
+written as soon as it is known: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -172,10 +173,6 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rules, suites, cases and steps.")] = False,
     folder: Annotated[Path, typer.Option(help="Keeps cells, homes, tables, plot.")] = Path("bench-essay"),
 ) -> None:
-    """Learning rules on five suites of office work, learned one after the other.
-
-    Beside them: all sessions in the context, notes, and a compacted cache. Goes on where it was stopped.
-    """
     selection = select(rules, suite, seeds, quick)
     rows = run(hf.load(settings.config().model), settings.config(), selection, folder, report.say).rows
     report.plot_rules(rows, folder / "essay.svg")

@@ -1,4 +1,5 @@
-"""How many facts the base model can use that a session in its context told it."""
+"""Questions that the base model gets right about facts, without the session that tells them and with it in
+context."""
 
 from __future__ import annotations
 
@@ -18,8 +19,6 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="How many, from 0 on.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Questions that the base model gets right about facts, without the session that tells them and with
-    it."""
     model = hf.load(settings.config().model)
     rows = []
     for seed in range(seeds):

@@ -152,7 +152,7 @@ def _plot(draw: Callable[[Any], None], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as e:
-        raise NightschoolError("plots need matplotlib: pip install 'nightschool[bench]'") from e
+        raise NightschoolError("plots need matplotlib: pip install -e '.[bench]'") from e
     figure = Figure(figsize=(8, 5), layout="constrained")
     draw(figure.add_subplot())
     figure.savefig(path)

@@ -43,7 +43,6 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="Chats; medians are shown.")] = 3,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Time to first token of a chat's two turns, with and without what is kept of the first."""
     result: dict[str, Any] = {}
     for name, tokens in KEPT.items():
         with (

@@ -109,7 +109,6 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="Runs; medians are shown.")] = 3,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Tokens a second and time to first token, beside other servers (`make bench-peers` installs them)."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name in settings.chosen(servers, SERVERS):

@@ -1,4 +1,8 @@
-"""Short sessions of five unlike kinds, each from import to eval through the command line."""
+"""Short sessions of five unlike kinds, each from import to eval through the command line.
+
+Each kind starts from the base model in a home of its own; `--chain` dreams them one after the other in one
+home and measures every kind so far after each night.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +109,6 @@ def main(
     chain: Annotated[bool, typer.Option("--chain", help="One night after the other, in one home.")] = False,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json and OUT.md.")] = None,
 ) -> None:
-    """Five short sessions, each from import to eval through the command line."""
     suites = [KINDS[name](seed) for name in settings.chosen(kinds, list(KINDS))]
     options = ["--learn.seed", str(seed), *(f"--{key}={value}" for key, value in settings.given.items())]
     rows = (chained if chain else one_by_one)(suites, options)

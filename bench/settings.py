@@ -28,9 +28,9 @@ def take(arguments: Sequence[str]) -> list[str]:
     return others
 
 
-def config(**learn: object) -> Config:
-    """The settings given, with these of `learn` changed. Raises ConfigError."""
-    return with_learn(load(given), **learn)
+def config() -> Config:
+    """All settings, with those given on the command line. Raises ConfigError."""
+    return load(given)
 
 
 def with_learn(config: Config, **changes: object) -> Config:

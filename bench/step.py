@@ -152,7 +152,6 @@ def main(
     dreamt: Annotated[bool, typer.Option("--dreamt", help="A step as a dream takes it.")] = False,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json.")] = None,
 ) -> None:
-    """Seconds of a training step by length of the session: 8 rollouts of 40 tokens, forward KL, AdamW."""
     rules = settings.chosen(rule or ["opsd"], [name for name in RULES if name != "sft"])
     model = hf.load(settings.config().model)
     if not dreamt:

@@ -3,6 +3,7 @@
 With a[i][j] = accuracy on lesson j after night i (a[0]: the base model), N nights:
     ACC = mean_j a[N][j],  BWT = mean_{j<N} (a[N][j] - a[j][j]),  FWT = mean_{j>1} (a[j-1][j] - a[0][j])
 (arXiv 1706.08840). Every night starts from the version before it, never again from the base model.
+A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -131,7 +132,6 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the lessons and the training.")] = 0,
     folder: Annotated[Path, typer.Option(help="Keeps cells, homes, table, plot.")] = Path("bench-stream"),
 ) -> None:
-    """Many small lessons, one a night: what is kept of each. Goes on where it was stopped."""
     config = settings.config()
     rows = run(hf.load(config.model), config, dreams, orders, seed, folder, report.say).rows
     report.plot_stream(rows, folder / "stream.svg")

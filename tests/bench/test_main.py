@@ -1,8 +1,12 @@
 """The command line of the benchmarks."""
 
+import re
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
+import nightschool
 from bench import settings
 from bench.__main__ import BENCHMARKS, command_line
 from nightschool.errors import BadRequest, ConfigError
@@ -33,3 +37,8 @@ def test_a_wrong_name_is_answered_with_the_known_ones() -> None:
     assert settings.chosen(["b"], ["a", "b"]) == ["b"]
     with pytest.raises(BadRequest, match="there is no 'c': choose from a; b"):
         settings.chosen(["c"], ["a", "b"])
+
+
+def test_nothing_that_is_installed_imports_the_benchmarks() -> None:
+    for file in Path(nightschool.__file__).parent.rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) bench\b", file.read_text(), re.MULTILINE), file
