@@ -30,7 +30,7 @@ lint: .venv/ready  ## Linters and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# TRL in an environment of its own, for the benchmark only.
+# TRL in an environment of its own, for `bench step --peers` only.
 .bench/trl/ready: constraints.txt
 	$(PYTHON) -m venv .bench/trl
 	.bench/trl/bin/pip install -q --disable-pip-version-check -c constraints.txt torch
@@ -38,9 +38,9 @@ lint: .venv/ready  ## Linters and types
 	touch $@
 
 bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
-	$(BIN)/python -m benchmarks.step --peers --out docs/results/step
-	$(BIN)/python -m benchmarks.disturbance --out docs/results/disturbance
-	$(BIN)/python -m benchmarks.second_turn --out docs/results/second-turn
+	$(BIN)/python -m bench step --peers --out docs/results/step
+	$(BIN)/python -m bench disturbance --out docs/results/disturbance
+	$(BIN)/python -m bench second-turn --out docs/results/second-turn
 
 # vLLM's optional image and sound packages are built for another torch than it brings.
 .bench/vllm/ready: Makefile
@@ -55,7 +55,7 @@ bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
 	touch $@
 
 bench-peers: .venv/ready .bench/vllm/ready .bench/llama/ready  ## Serving, beside transformers, vLLM, llama.cpp
-	$(BIN)/python -m benchmarks.serving --out docs/results/serving
+	$(BIN)/python -m bench serving --out docs/results/serving
 
 clean:  ## Remove the environments
 	rm -rf .venv .bench

@@ -286,53 +286,6 @@ def lessons(session: SessionId, as_json: Json = False) -> None:
     _print_json(seats) if as_json else syllabus.show(seats, out)
 
 
-bench = typer.Typer(help="Compare learning rules on made-up office work; a stopped run goes on.")
-app.add_typer(bench, name="bench")
-Folder = Annotated[Path, typer.Option(help="Where the cells, tables and plots are kept.")]
-
-
-@bench.command()
-def essay(
-    folder: Folder = Path("bench-essay"),
-    model: Annotated[str | None, typer.Option(help="As --model.id.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    rules: Annotated[str | None, typer.Option(help="Rows, separated by semicolons.")] = None,
-    suites: Annotated[str | None, typer.Option(help="Suites, separated by commas.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer rules, suites, cases and steps.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Every learning rule on five suites, learned one after the other."""
-    from nightschool.bench import command
-
-    _bench_model(model)
-    found = command.essay(_config(), folder, seeds, rules, suites, quick, err if as_json else out)
-    if as_json:
-        _print_json(found)
-
-
-@bench.command()
-def stream(
-    folder: Folder = Path("bench-stream"),
-    model: Annotated[str | None, typer.Option(help="As --model.id.")] = None,
-    dreams: Annotated[int, typer.Option(min=2, max=20, help="Small lessons, one a night.")] = 20,
-    orders: Annotated[int, typer.Option(min=1, help="Orders in which they are learned.")] = 2,
-    seed: Annotated[int, typer.Option(help="Of lessons and training.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Many small lessons, one night after the other: what is kept of each."""
-    from nightschool.bench import command
-
-    _bench_model(model)
-    found = command.stream(_config(), folder, dreams, orders, seed, err if as_json else out)
-    if as_json:
-        _print_json(found)
-
-
-def _bench_model(model: str | None) -> None:
-    if model:
-        _overrides["model.id"] = model
-
-
 # Versions
 
 

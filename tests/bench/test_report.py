@@ -1,14 +1,12 @@
-"""Cells on the disk, the metrics of a stream, and what is shown of both."""
+"""What is shown and kept of a result."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nightschool.bench import report
-from nightschool.bench.cells import Cells
-from nightschool.bench.stream import metrics
-from nightschool.errors import BadRequest
+from bench import report
 
 
 def cell(rule: str, suite: str, seed: int, place: int, unseen: float, kl: float = 0.01) -> dict[str, Any]:
@@ -36,18 +34,6 @@ CELLS = [
 ]
 
 
-def test_a_table_survives_its_process(tmp_path: Path) -> None:
-    cells = Cells(tmp_path / "deep" / "cells.jsonl")
-    cells.add(CELLS[0])
-    again = Cells(cells.path)
-    assert again.rows == [CELLS[0]]
-    assert again.has(rule="opsd", suite="payments", seed=0)
-    assert not again.has(rule="opsd", suite="payments", seed=1)
-    cells.path.write_text("{half")
-    with pytest.raises(BadRequest, match="no JSON"):
-        Cells(cells.path)
-
-
 def test_one_line_a_rule_is_the_mean_over_suites_and_seeds() -> None:
     heads, opsd, sft = report.by_rule(CELLS, report.LEARNED)
     found = dict(zip(heads, opsd, strict=True))
@@ -67,40 +53,38 @@ def test_rules_by_suites_have_their_spread_over_seeds() -> None:
     assert report.markdown(lines).splitlines()[1] == "| --- | --- | --- |"
 
 
-def night(i: int, *accuracy: float, base: float = 0.1) -> dict[str, Any]:
-    return {
-        "order": 0,
-        "night": i,
-        "name": f"n{i}",
-        "base": base,
-        "in_context": 0.9,
-        "accuracy": list(accuracy),
-        "kl_to_base": 0.01 * (i + 1),
-        "seconds": 5.0,
-    }
+def test_rows_become_a_table_of_their_own_keys() -> None:
+    assert report.by_key([{"kind": "a", "kl": 0.0123, "steps": 4}]) == [
+        ["kind", "kl", "steps"],
+        ["a", "0.012", "4"],
+    ]
 
 
-def test_what_is_kept_and_what_comes_for_free() -> None:
-    # a[0] = (.8, .2 before it is learned), a[1] = (.7, .9, .3), a[2] = (.6, 1, .8)
-    found = metrics([night(0, 0.8, 0.2), night(1, 0.7, 0.9, 0.3), night(2, 0.6, 1.0, 0.8)])
-    assert found["ACC"] == pytest.approx((0.6 + 1.0 + 0.8) / 3)
-    assert found["BWT"] == pytest.approx(((0.6 - 0.8) + (1.0 - 0.9)) / 2)
-    assert found["FWT"] == pytest.approx(((0.2 - 0.1) + (0.3 - 0.1)) / 2)
-    assert found["worst_forgotten"] == pytest.approx(0.2)
-    assert found["kl_to_base"] == 0.03
-    assert metrics([night(0, 0.8, 0.2)])["ACC"] == 0.8
+def test_a_result_is_kept_with_its_command_and_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "essay", "--quick"])
+    report.finish({"cells": CELLS}, tmp_path / "essay", {"Unseen": report.by_suite(CELLS, "unseen")})
+    data = json.loads((tmp_path / "essay.json").read_text())
+    assert data["command"] == "python -m bench essay --quick"
+    assert data["cells"] == CELLS
+    page = (tmp_path / "essay.md").read_text()
+    assert page.startswith("`python -m bench essay --quick`\n")
+    assert "| opsd | 0.70 ± 0.14 | 0.40 |" in page
+    assert "0.70 ± 0.14" in capsys.readouterr().out
 
 
-def test_plots_and_pages_are_written(tmp_path: Path) -> None:
+def test_a_result_without_tables_is_printed_without_its_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.finish({"ratio": 2.0, "rows": CELLS}, tmp_path / "step")
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["ratio"] == 2.0
+    assert "rows" not in printed
+    assert not (tmp_path / "step.md").exists()
+    assert json.loads((tmp_path / "step.json").read_text())["rows"] == CELLS
+
+
+def test_rules_are_plotted(tmp_path: Path) -> None:
     report.plot_rules(CELLS, tmp_path / "rules.svg")
-    report.plot_stream([{"what": "base", "accuracy": []}, night(0, 0.8, 0.2)], tmp_path / "stream.svg")
     assert (tmp_path / "rules.svg").read_text().count("opsd")
-    assert (tmp_path / "stream.svg").stat().st_size > 1000
-    data = {
-        "command": "nightschool bench essay",
-        "machine": "two cores",
-        "date": "2026-11-25",
-        "cells": CELLS,
-    }
-    report.write(tmp_path, "essay", data, {"Unseen": report.by_suite(CELLS, "unseen")})
-    assert "| opsd | 0.70 ± 0.14 | 0.40 |" in (tmp_path / "essay.md").read_text()

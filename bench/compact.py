@@ -1,0 +1,66 @@
+"""A session compacted: a short key-value cache that is learned to stand in for the session's own.
+
+Prefix tuning (arXiv 2101.00190) with distillation's loss: behind the short cache the model is to predict
+what the teacher predicts behind the whole session. It starts as the beginning of the session's cache.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nightschool.config import LearnConfig
+from nightschool.learn.classroom import Classroom
+from nightschool.learn.drills import Drill
+from nightschool.learn.losses import forward_kl
+from nightschool.learn.step import Distil, back
+from nightschool.learn.trainer import accuracy_of
+from nightschool.models.attention import Packed
+from nightschool.models.cache import PrefixCache
+from nightschool.models.hf import HFModel
+
+LENGTH = 32  # tokens of the short cache
+RATE = 1e-2  # AdamW's; five times LoRA's default
+
+
+def train(model: HFModel, room: Classroom, config: LearnConfig) -> tuple[PrefixCache, int]:
+    """The short cache at its best measured step, and the steps taken."""
+    course = room.courses[0]
+    tokens = course.prefix.tokens[:LENGTH]
+    layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in course.prefix.layers]
+    optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
+    rng = random.Random(config.seed)
+    drills = [d for d in course.drills if d.answer and d.thought_AD is not None]
+    asked = [(probe.prompt, probe.answer) for probe in room.steer]
+    best, most = _cache(model, tokens, layers), -1.0
+    for step in range(1, config.steps + 1):
+        _step(model, rng.sample(drills, min(config.batch, len(drills))), layers)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % config.ahead == 0 or step == config.steps:
+            now = _cache(model, tokens, layers)
+            right = model.agrees(asked, prefix=now)
+            if (accuracy := accuracy_of(right)) >= most:
+                best, most = now, accuracy
+            if most == 1.0:
+                break
+    return best, step
+
+
+def _step(model: HFModel, drills: Sequence[Drill], layers: Sequence[Tensor]) -> None:
+    """Add the gradient of one batch: KL to the teacher at every token of the right answers."""
+    answers = [d.answer or () for d in drills]
+    rows = [[*d.student, *answer[:-1]] for d, answer in zip(drills, answers, strict=True)]
+    past = [kv.to(model.dtype) for kv in layers]
+    attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
+    hidden = model.run_rows(rows, attention, None, before)
+    said = [h[len(d.student) - 1 :] for h, d in zip(hidden, drills, strict=True)]
+    thoughts = [d.thought_AD for d in drills if d.thought_AD is not None]
+    back(model, said, [Distil(torch.cat(thoughts), forward_kl)], [len(said)])
+
+
+def _cache(model: HFModel, tokens: tuple[int, ...], layers: Sequence[Tensor]) -> PrefixCache:
+    return PrefixCache(tokens, [kv.detach().to(model.dtype).clone() for kv in layers])

@@ -1,1 +1,0 @@
-"""What was measured, and how: each module is a command, `python -m benchmarks.NAME`."""

@@ -1,1 +1,0 @@
-"""Made-up office work that learning rules are compared on."""
