@@ -67,7 +67,7 @@ def run(model: hf.HFModel, drift: Drift, name: str, config: Config) -> dict[str,
 
         def report(step: StepReport) -> None:
             nonlocal away
-            if step.step % config.learn.ahead and step.step != step.steps:
+            if step.step % config.learn.round_steps and step.step != step.steps:
                 return
             now = time.perf_counter()
             points.append(

@@ -3,7 +3,7 @@
     python -m benchmarks.second_turn [--repeats 3] [--out docs/results/second-turn]
 
 The second turn adds a sentence to the first and its answer: what is kept of the first makes it short.
-`nothing_kept`: with `--serve.kept_tokens 0`.
+`nothing_kept`: with `--serve.prefix_cache_tokens 0`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
     for name, kept in (("kept", "16384"), ("nothing_kept", "0")):
         with tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "nightschool", "serve", "--serve.port", "{port}"]
-            command += ["--serve.kept_tokens", kept]
+            command += ["--serve.prefix_cache_tokens", kept]
             with running(command, {"NIGHTSCHOOL_HOME": folder}) as url:
                 turns = [asyncio.run(_turns(url, seed)) for seed in range(chosen.repeats + 1)][1:]
         first, second = (statistics.median(seconds) for seconds in zip(*turns, strict=True))

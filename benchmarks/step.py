@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe, write
-from nightschool.config import LearnConfig, load
+from nightschool.config import LearnConfig, OpsdConfig, load
 from nightschool.demo import unseen
 from nightschool.learn.admission import admit
 from nightschool.learn.anchors import Rehearsal
@@ -39,7 +39,7 @@ from nightschool.night import anchor_pool
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40
-ROUND = LearnConfig().ahead  # steps whose rollouts are sampled together
+ROUND = LearnConfig().round_steps  # steps whose rollouts are sampled together
 PARTS = ("rollout_s", "teacher_s", "student_s")
 
 
@@ -61,9 +61,13 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
         for i, v in enumerate(unseen(BATCH * ROUND * (repeats + 1), seed=5))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
-    alike: dict[str, Any] = {"anchors": 0, "informed_share": 0, "max_new_tokens": TOKENS}
-    more = {"warm_up": 0} if dreamt else alike
-    config = LearnConfig(steps=ROUND * (repeats + 1), batch=BATCH, ahead=ROUND, **more)
+    alike: dict[str, Any] = {
+        "anchors": 0,
+        "opsd": OpsdConfig(reference_fraction=0),
+        "max_new_tokens": TOKENS,
+    }
+    more = {"opsd": OpsdConfig(reference_steps=0)} if dreamt else alike
+    config = LearnConfig(steps=ROUND * (repeats + 1), batch_size=BATCH, round_steps=ROUND, **more)
     teaching, taught = Teaching(model, BASE, config), course(model, lesson, requests, BASE)
     if dreamt:
         ((_, seats),) = admit(teaching, [taught])

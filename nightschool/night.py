@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from nightschool import __version__
-from nightschool.config import Config, LearnConfig
+from nightschool.config import Config, LearnConfig, parse
 from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
 from nightschool.gate.drift import Drift
 from nightschool.gate.probes import answers, passed
@@ -175,7 +175,7 @@ def resume_or_start(store: Store, config: Config, wanted: Sequence[str]) -> Plan
         same = not wanted or set(row["sessions"]) == set(wanted)
         if same and row["parent"] == live and all(teaches(store, store.session(s)) for s in row["sessions"]):
             store.update_dream(row["id"], status="running", pid=os.getpid(), error=None)
-            return Plan(row["id"], tuple(row["sessions"]), live, Config.model_validate(row["config"]))
+            return Plan(row["id"], tuple(row["sessions"]), live, parse(row["config"]))
         store.update_dream(row["id"], status="failed", error="was cut off, and what it was for has changed")
     sessions = tuple(wanted) if wanted else pending(store, live)
     if not sessions:

@@ -26,16 +26,16 @@ from nightschool.types import Message
 
 EARLIER = 16  # cases of an earlier suite that are asked again
 LEARN = {"variations": 64, "held_back": 24, "steps": 24}  # for all rules: a table is many dreams
-_PLAIN = {"anchors": 0, "averaging": 0.0}  # fine-tuning as it is usually done
+_PLAIN = {"anchors": 0, "ema_decay": 0.0}  # fine-tuning as it is usually done
 
 # What each row of the table changes in the settings of `learn`.
 RULES: dict[str, dict[str, Any]] = {
     "opsd": {},
-    "opsd, bare teacher": {"informed_share": 0.0},
-    "opsd, right answers only": {"informed_share": 1.0},
-    "opsd, reverse KL": {"divergence": "reverse_kl"},
-    "opsd, Jensen-Shannon": {"divergence": "jensen_shannon"},
-    "opsd, top-k": {"divergence": "top_k"},
+    "opsd, bare teacher": {"opsd": {"reference_fraction": 0.0}},
+    "opsd, right answers only": {"opsd": {"reference_fraction": 1.0}},
+    "opsd, reverse KL": {"opsd": {"divergence": "reverse_kl"}},
+    "opsd, Jensen-Shannon": {"opsd": {"divergence": "jensen_shannon"}},
+    "opsd, top-k": {"opsd": {"divergence": "top_k"}},
     "trd, rewrite": {"rule": "trd-rewrite"},
     "trd, from error": {"rule": "trd-from-error"},
     "cd": {"rule": "cd"},
@@ -49,7 +49,7 @@ RULES: dict[str, dict[str, Any]] = {
 WITHOUT = ("context", "notes", "compact")  # those that leave the weights alone
 QUICK_SUITES = ("payments", "triage", "tools")
 QUICK_RULES = ("context", "notes", "opsd", "trd, from error", "cd", "sft, lr 5e-4")
-QUICK_LEARN = {"steps": 12, "variations": 32, "held_back": 16, "asked": 8}
+QUICK_LEARN = {"steps": 12, "variations": 32, "held_back": 16, "self_asked": 8}
 QUICK_CASES = 12
 
 
@@ -101,6 +101,7 @@ def _learner(model: HFModel, config: Config, rule: str, seed: int, folder: Path,
     if rule == "notes":
         return Notes(model)
     changes = {**LEARN, **RULES.get(rule, {}), "seed": seed, **(QUICK_LEARN if quick else {})}
+    changes["opsd"] = config.learn.opsd.model_copy(update=changes.get("opsd", {}))
     own = config.model_copy(update={"learn": config.learn.model_copy(update=changes)})
     if rule == "compact":
         return Compact(model, own)

@@ -7,7 +7,7 @@ import pytest
 from nightschool.bench import command, essay, stream
 from nightschool.bench.learners import Weights
 from nightschool.bench.measures import sparsity
-from nightschool.config import Config, LearnConfig
+from nightschool.config import Config, LearnConfig, OpsdConfig
 from nightschool.errors import BadRequest
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
@@ -15,17 +15,17 @@ from tests.conftest import tiny_net, tiny_tokenizer
 
 LEARN = LearnConfig(
     steps=2,
-    warm_up=1,
+    opsd=OpsdConfig(reference_steps=1),
     variations=4,
     held_back=2,
-    asked=2,
+    self_asked=2,
     anchors=1,
-    batch=2,
-    ahead=1,
+    batch_size=2,
+    round_steps=1,
     max_new_tokens=4,
     rank=2,
 )
-QUICK = {"variations": 4, "held_back": 2, "asked": 2, "steps": 2}
+QUICK = {"variations": 4, "held_back": 2, "self_asked": 2, "steps": 2}
 
 
 @pytest.fixture
