@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe, write
-from nightschool.demo import MORNING, unseen
+from nightschool.cli.demo import MORNING, unseen
 
 Turn = tuple[str, str]  # what the user says, the answer that is right
 _FIRST = (

@@ -26,8 +26,8 @@ from typing import Any
 import torch
 
 from benchmarks.machine import describe, write
+from nightschool.cli.demo import unseen
 from nightschool.config import LearnConfig, OpsdConfig, load
-from nightschool.demo import unseen
 from nightschool.learn.admission import admit
 from nightschool.learn.anchors import Rehearsal
 from nightschool.learn.drills import course

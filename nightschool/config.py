@@ -270,7 +270,8 @@ def parse(tree: Mapping[str, Any]) -> Config:
     except ValidationError as e:
         first = e.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {key}: {first['msg']} (see docs/settings.md)") from e
+        reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"setting {key}: {reason} (see docs/settings.md)") from e
 
 
 def _keys(tree: Mapping[str, Any], name: str = "") -> Iterator[str]:

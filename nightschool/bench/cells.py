@@ -20,7 +20,9 @@ class Cells:
         try:
             self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
         except ValueError as e:
-            raise BadRequest(f"{path} holds a line that is no JSON: mend it, or name another folder") from e
+            raise BadRequest(
+                f"{path} holds a line that is not valid JSON: mend it, or name another folder"
+            ) from e
 
     def add(self, cell: dict[str, Any]) -> None:
         """Durable when this returns."""

@@ -44,7 +44,7 @@ def test_a_table_survives_its_process(tmp_path: Path) -> None:
     assert again.has(rule="opsd", suite="payments", seed=0)
     assert not again.has(rule="opsd", suite="payments", seed=1)
     cells.path.write_text("{half")
-    with pytest.raises(BadRequest, match="no JSON"):
+    with pytest.raises(BadRequest, match="not valid JSON"):
         Cells(cells.path)
 
 
