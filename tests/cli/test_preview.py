@@ -9,26 +9,29 @@ from nightschool.cli.preview import preview, print_preview
 from nightschool.config import Config, load
 from nightschool.errors import NotFound
 from nightschool.store import Store
-from nightschool.types import BASE, Message
+from nightschool.types import BASE, Feedback, Message
 
 FIELDS = {"id", "kind", "request", "prompt_tokens", "answer", "known", "gap", "dropped"}
 
 
 @pytest.fixture
 def config(tiny_dir: Path) -> Config:
-    settings = {"learn.variations": "8", "learn.held_back": "4", "learn.max_new_tokens": "4"}
+    settings = {"learn.variations": "8", "learn.held_back": "4", "learn.max_new_tokens": "1"}
     return load({**settings, "model.id": str(tiny_dir), "model.dtype": "float32"}, env={})
 
 
 @pytest.fixture
 def session(store: Store) -> str:
+    """One request with a known answer, and one where right is what the session makes the teacher say."""
     turns = [
         Message("user", "Pay INV-20 to Acme Ltd"),
         Message("assistant", "Acme Ltd INV-20"),
-        Message("user", "Pay INV-31 to Bell Ltd"),
-        Message("assistant", "Bell Ltd INV-31"),
+        Message("assistant", "many " * 6),
+        Message("user", "How many are 12 and 45?"),
     ]
-    return store.import_session("bills", user=None, messages=turns, tools=(), feedback=None)[0]
+    store.import_session("work", user=None, messages=turns, tools=(), feedback=None)
+    store.rate(Feedback("f", "work", "good"))
+    return "work"
 
 
 def test_every_request_is_there_with_its_gap_or_why_it_is_not_practised(
@@ -54,8 +57,10 @@ def test_it_is_printed_with_what_is_practised_first(home: Path, config: Config, 
     assert head.split() == ["kind", "gap", "request", "right", "answer"]
     assert len(rows) == len(found["practice"]) + len(found["drops"])
     assert last.startswith("Practised: ")
-    reasons = [any(r["dropped"] and r["dropped"] in row for r in found["practice"]) for row in rows]
-    assert reasons == sorted(reasons)
+    reasons = {row["dropped"] for row in found["practice"]} - {None}
+    dropped = [any(reason in row for reason in reasons) for row in rows[: len(found["practice"])]]
+    assert dropped == sorted(dropped)
+    assert any(dropped)
 
 
 def test_an_unknown_session_is_said_before_a_model_is_loaded(home: Path) -> None:
