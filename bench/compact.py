@@ -37,10 +37,10 @@ def train(model: HFModel, room: Classroom, config: LearnConfig) -> tuple[PrefixC
     asked = [(probe.prompt, probe.answer) for probe in room.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
-        _step(model, rng.sample(drills, min(config.batch, len(drills))), layers)
+        _step(model, rng.sample(drills, min(config.batch_size, len(drills))), layers)
         optimizer.step()
         optimizer.zero_grad()
-        if step % config.ahead == 0 or step == config.steps:
+        if step % config.round_steps == 0 or step == config.steps:
             now = _cache(model, tokens, layers)
             right = model.agrees(asked, prefix=now)
             if (accuracy := accuracy_of(right)) >= most:

@@ -37,16 +37,16 @@ from nightschool.models.hf import HFModel
 EARLIER = 16  # cases of each earlier suite that are asked again
 LEARN = {"variations": 64, "held_back": 24, "steps": 24}  # shorter dreams than by default: a table is many
 LEAST_GAIN = 0.05  # of the session in context over base; below, `internalised` would divide by noise
-_PLAIN = {"anchors": 0, "averaging": 0.0}  # fine-tuning as it is usually done
+_PLAIN = {"anchors": 0, "ema_decay": 0.0}  # fine-tuning as it is usually done
 
 # The rows of the table: what each changes in the settings of `learn`.
 RULES: dict[str, dict[str, Any]] = {
     "opsd": {},
-    "opsd, bare teacher": {"informed_share": 0.0},
-    "opsd, right answers only": {"informed_share": 1.0},
-    "opsd, reverse KL": {"divergence": "reverse_kl"},
-    "opsd, Jensen-Shannon": {"divergence": "jensen_shannon"},
-    "opsd, top-k": {"divergence": "top_k"},
+    "opsd, bare teacher": {"opsd": {"reference_fraction": 0.0}},
+    "opsd, right answers only": {"opsd": {"reference_fraction": 1.0}},
+    "opsd, reverse KL": {"opsd": {"divergence": "reverse_kl"}},
+    "opsd, Jensen-Shannon": {"opsd": {"divergence": "jensen_shannon"}},
+    "opsd, top-k": {"opsd": {"divergence": "top_k"}},
     "trd, rewrite": {"rule": "trd-rewrite"},
     "trd, from error": {"rule": "trd-from-error"},
     "cd": {"rule": "cd"},
@@ -60,7 +60,7 @@ RULES: dict[str, dict[str, Any]] = {
 WITHOUT = ("context", "notes", "compact")  # rows that leave the weights as they are
 QUICK_SUITES = ("payments", "triage", "tools")
 QUICK_RULES = ("context", "notes", "opsd", "trd, from error", "cd", "sft, lr 5e-4")
-QUICK_LEARN = {"steps": 12, "variations": 32, "held_back": 16, "asked": 8}
+QUICK_LEARN = {"steps": 12, "variations": 32, "held_back": 16, "self_asked": 8}
 QUICK_CASES = 12
 
 

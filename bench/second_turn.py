@@ -1,7 +1,7 @@
 """Time to first token of the two turns of a chat that begins with about 2,000 tokens.
 
 The second turn adds a sentence to the first and its answer: it is short where the server keeps what it
-computed for the first. `nothing_kept`: with `--serve.kept_tokens 0`.
+computed for the first. `nothing_kept`: with `--serve.prefix_cache_tokens 0`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(
     for name, tokens in KEPT.items():
         with (
             tempfile.TemporaryDirectory() as folder,
-            server.nightschool(Path(folder), "--serve.kept_tokens", tokens) as url,
+            server.nightschool(Path(folder), "--serve.prefix_cache_tokens", tokens) as url,
         ):
             turns = [asyncio.run(_turns(url, seed)) for seed in range(repeats + 1)][1:]  # the first warms up
         first, second = (statistics.median(seconds) for seconds in zip(*turns, strict=True))

@@ -34,7 +34,10 @@ def config() -> Config:
 
 
 def with_learn(config: Config, **changes: object) -> Config:
-    """The same settings, with these of `learn` changed."""
+    """The same settings, with these of `learn` changed; those of its sections are given as dicts."""
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            changes[name] = getattr(config.learn, name).model_copy(update=value)
     return config.model_copy(update={"learn": config.learn.model_copy(update=changes)})
 
 

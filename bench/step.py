@@ -25,7 +25,7 @@ import typer
 from bench import report, settings
 from bench.work.cases import conversation
 from bench.work.kinds import invoice_cases
-from nightschool.config import LearnConfig
+from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.learn.admission import admit
 from nightschool.learn.anchors import Rehearsal
 from nightschool.learn.drills import course
@@ -37,7 +37,7 @@ from nightschool.night.learn import anchor_pool
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
 
 BATCH, TOKENS = 8, 40  # requests a step, tokens an answer
-ROUND = LearnConfig().ahead  # steps whose rollouts are sampled together
+ROUND = LearnConfig().round_steps  # steps whose rollouts are sampled together
 REQUESTS = 5  # the seed of the invoices asked about, other than the session's (3)
 PARTS = ("rollout_s", "teacher_s", "student_s")
 
@@ -60,9 +60,13 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
         for i, case in enumerate(invoice_cases(BATCH * ROUND * (repeats + 1), seed=REQUESTS))
     ]
     lesson = Lesson("s", tuple(session(model, tokens)), tuple(requests), ())
-    alike: dict[str, Any] = {"anchors": 0, "informed_share": 0, "max_new_tokens": TOKENS}
-    more = {"warm_up": 0} if dreamt else alike
-    config = LearnConfig(steps=ROUND * (repeats + 1), batch=BATCH, ahead=ROUND, **more)
+    alike: dict[str, Any] = {
+        "anchors": 0,
+        "opsd": OpsdConfig(reference_fraction=0),
+        "max_new_tokens": TOKENS,
+    }
+    more = {"opsd": OpsdConfig(reference_steps=0)} if dreamt else alike
+    config = LearnConfig(steps=ROUND * (repeats + 1), batch_size=BATCH, round_steps=ROUND, **more)
     teaching, taught = Teaching(model, BASE, config), course(model, lesson, requests, BASE)
     if dreamt:
         ((_, seats),) = admit(teaching, [taught])

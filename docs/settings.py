@@ -2,27 +2,33 @@
 
 from pathlib import Path
 
-from nightschool.config import Config
+from pydantic import BaseModel
+
+from nightschool.config import ReadBy, sections
 
 _HEAD = """# Settings
 
 Every setting has a default that is the tested recipe. Later sources win: `$NIGHTSCHOOL_HOME/config.toml`
-(`[learn]`, `lr = 1e-4`), the environment (`NIGHTSCHOOL_LEARN__LR=1e-4`), the command line
-(`nightschool dream --learn.lr 1e-4`). An unknown key is an error. `NIGHTSCHOOL_HOME` (default
-`~/.nightschool`) is where everything is kept.
+(`[learn.rlvr]`, `group_size = 8`), the environment (`NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE=8`), the command
+line (`nightschool dream --learn.rlvr.group_size 8`). An unknown key is an error, and so is one that the
+chosen `learn.rule` does not read. `NIGHTSCHOOL_HOME` (default `~/.nightschool`) is where everything is kept.
 """
 
 
 def page() -> str:
     """The whole page."""
     out = [_HEAD]
-    for name, section in Config.model_fields.items():
-        kind = section.annotation
-        assert kind is not None
-        out.append(f"\n## {name}\n\n{kind.__doc__}\n\n| setting | default | |\n|---|---|---|\n")
-        for key, field in kind.model_fields.items():
+    for name, section in sections():
+        level, doc = "##" + "#" * name.count("."), " ".join((section.__doc__ or "").split())
+        out.append(f"\n{level} {name}\n\n{doc}\n\n| setting | default | |\n|---|---|---|\n")
+        for key, field in section.model_fields.items():
+            if isinstance(field.default, BaseModel):
+                continue
             text = " ".join((field.description or "").split())
-            out.append(f"| `{name}.{key}` | `{field.default}` | {text} |\n")
+            only = [f"`{rule}`" for mark in field.metadata if isinstance(mark, ReadBy) for rule in mark.rules]
+            text += f" Read by {', '.join(only)}." if only else ""
+            default = "empty" if field.default == "" else f"`{field.default}`"
+            out.append(f"| `{name}.{key}` | {default} | {text} |\n")
     return "".join(out)
 
 

@@ -95,7 +95,7 @@ def read_cases(
         try:
             out.append(_case(json.loads(line), parse_messages))
         except (ValueError, BadRequest) as e:
-            reason = e if isinstance(e, BadRequest) else f"no JSON ({e})"
+            reason = e if isinstance(e, BadRequest) else f"not valid JSON ({e})"
             raise BadRequest(f"line {number}: {reason}") from e
     if not out:
         raise BadRequest("there are no cases: one JSON object a line, with id, messages and check")

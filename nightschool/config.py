@@ -1,22 +1,56 @@
 """One typed tree of settings; the defaults are the tested recipe.
 
 Read, later ones winning, from `$NIGHTSCHOOL_HOME/config.toml`, the environment
-(`NIGHTSCHOOL_LEARN__LR=1e-4`) and the command line (`--learn.lr 1e-4`). An unknown key is an error.
+(`NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE=8`) and the command line (`--learn.rlvr.group_size 8`). No key silently
+does nothing: an unknown one is an error, an old name's error says the new name, and so is one that the chosen
+rule does not read.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nightschool.errors import ConfigError
 
 ENV_PREFIX = "NIGHTSCHOOL_"
+RENAMED = {
+    "serve.read_tokens": "serve.prefill_chunk",
+    "serve.kept_tokens": "serve.prefix_cache_tokens",
+    "learn.averaging": "learn.ema_decay",
+    "learn.batch": "learn.batch_size",
+    "learn.clip": "learn.max_grad_norm",
+    "learn.asked": "learn.self_asked",
+    "learn.ahead": "learn.round_steps",
+    "learn.informed_share": "learn.opsd.reference_fraction",
+    "learn.warm_up": "learn.opsd.reference_steps",
+    "learn.divergence": "learn.opsd.divergence",
+    "learn.top_k": "learn.opsd.top_k",
+    "learn.group": "learn.rlvr.group_size",
+    "learn.live_weight": "learn.rlvr.kl_coef",
+    "learn.trial": "learn.auto.bakeoff_steps",
+    "gate.keep": "gate.min_kept",
+}
+
+
+@dataclass(frozen=True)
+class ReadBy:
+    """Marks a setting that only these learning rules read; one without the mark is read under all rules."""
+
+    rules: tuple[str, ...]
+
+
+_SAMPLING = ReadBy(("opsd", "trd-rewrite", "trd-from-error", "cd", "rlvr", "opsd+rlvr", "auto"))
+_OPSD_AND_TRD = ReadBy(("opsd", "trd-rewrite", "trd-from-error", "opsd+rlvr", "auto"))
+_OPSD_AND_CD = ReadBy(("opsd", "cd", "opsd+rlvr", "auto"))
+_RLVR = ReadBy(("rlvr", "opsd+rlvr", "auto"))
+_AUTO = ReadBy(("auto",))
 
 
 class _Section(BaseModel):
@@ -27,13 +61,15 @@ class ModelConfig(_Section):
     """Which language model, and how it is run."""
 
     id: str = "smollm2-135m"
-    """`smollm2-135m` is embedded; else a local directory or a hub id of a causal LM with a chat template."""
+    """The embedded model `smollm2-135m`, or a local directory or hub id of a causal language model with a
+    chat template."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; `auto` takes a GPU where there is one."""
+    """Device that the model runs on; `auto` takes a GPU if there is one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """`auto`: float32 on a CPU without bfloat16 instructions (it is faster there), else bfloat16."""
+    """Type of the weights; `auto` is float32 on a CPU without bfloat16 instructions (faster there), else
+    bfloat16."""
     threads: int = Field(default=0, ge=0)
-    """CPU threads; 0 means as many as there are cores that the process may use."""
+    """Number of CPU threads; 0 takes as many as there are cores that the process may use."""
 
 
 class ServeConfig(_Section):
@@ -42,105 +78,153 @@ class ServeConfig(_Section):
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = Field(default=8420, ge=0, le=65535)
-    """Port; 0 takes a free one."""
+    """TCP port to listen on; 0 takes a free one."""
     max_batch: int = Field(default=32, ge=1)
-    """Requests decoded together; more wait."""
-    read_tokens: int = Field(default=0, ge=0)
-    """Tokens of prompts read between two steps of decoding, so that a long request holds nobody up; 0 takes
-    what suits the device."""
-    kept_tokens: int = Field(default=16384, ge=0)
-    """Tokens of earlier requests whose keys and values are kept, so that the next turn of a chat reads only
-    what is new; those least recently used go first."""
+    """Requests decoded together; any more wait in a queue."""
+    prefill_chunk: int = Field(default=0, ge=0)
+    """Prompt tokens prefilled between two decoding steps, so that a long prompt does not hold up the answers
+    to other requests; 0 takes what suits the device."""
+    prefix_cache_tokens: int = Field(default=16384, ge=0)
+    """Tokens of earlier requests whose keys and values are kept, so that the next turn of a chat prefills
+    only what is new; the least recently used are dropped first. 0 keeps none."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
-    """Largest request."""
+    """Largest accepted request body, in bytes."""
     max_tokens: int = Field(default=512, ge=1)
-    """Longest answer where the request does not say."""
+    """Longest answer, in tokens, to a request that sets no limit."""
 
 
 class NightConfig(_Section):
-    """When the server dreams by itself what was liked; unless told so here, it does not."""
+    """When the server starts dreams by itself; with the defaults it never does."""
 
     hours: str = Field(default="", pattern=r"^((1?\d|2[0-4])-(1?\d|2[0-4]))?$")
-    """Only between these hours of the day, local time: `22-6`."""
+    """Start dreams between these hours of the day, local time, such as `22-6`; empty: at any hour, if
+    `night.idle_minutes` is set."""
     idle_minutes: int = Field(default=0, ge=0)
-    """Only after so long without a request. With `hours` as well, both must be so."""
+    """Start dreams after this many minutes without a request; 0: do not wait for that, if `night.hours` is
+    set. With both set, both conditions must hold."""
+
+
+class OpsdConfig(_Section):
+    """Distillation from the teacher: what the rules `opsd`, `trd-rewrite`, `trd-from-error` and `cd` have of
+    their own. `opsd+rlvr` (in its first two thirds) and `auto` run them, too."""
+
+    reference_fraction: float = Field(default=0.5, ge=0, le=1)
+    """Fraction of the rollouts replaced by the reference answer (the known right one, else the teacher's
+    own), where there is one; `cd`, `sft` and `rlvr` replace none. Above 0, under every rule, a teacher that
+    is wrong without it also sees the known answer; 0 turns both off."""
+    reference_steps: Annotated[int, _OPSD_AND_TRD] = Field(default=8, ge=0)
+    """First steps of a dream in which every request that has a reference answer is practised by it, because
+    rollouts are not worth much yet; without effect where `learn.opsd.reference_fraction` is 0."""
+    divergence: Annotated[Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"], _OPSD_AND_CD] = (
+        "forward_kl"
+    )
+    """Divergence between the teacher's and the student's next-token distributions that is minimised at every
+    token; the `trd` rules always take `forward_kl`."""
+    top_k: Annotated[int, _OPSD_AND_CD] = Field(default=64, ge=1)
+    """How many of the teacher's most probable tokens the divergence `top_k` compares one by one; all others
+    count as one. Only with `learn.opsd.divergence = top_k`."""
+
+
+class RlvrConfig(_Section):
+    """Reinforcement learning with verifiable rewards: the rule `rlvr`, which `opsd+rlvr` (in its last third)
+    and `auto` run, too."""
+
+    group_size: Annotated[int, _RLVR] = Field(default=4, ge=2)
+    """Rollouts of one request whose rewards are compared with one another."""
+    kl_coef: Annotated[float, _RLVR] = Field(default=0.1, ge=0)
+    """Loss weight of the KL divergence from the live version."""
+
+
+class AutoConfig(_Section):
+    """The bake-off of the rule `auto`."""
+
+    bakeoff_steps: Annotated[int, _AUTO] = Field(default=12, ge=1)
+    """Training steps that each candidate rule gets before the best one goes on."""
 
 
 class LearnConfig(_Section):
-    """One dream's training."""
+    """One dream's training: what all learning rules read."""
 
     seed: int = 0
-    """The same seed gives the same adapter on the same machine."""
+    """Seed of everything that is drawn: the same seed gives the same adapter on the same machine."""
     rule: Literal["opsd", "trd-rewrite", "trd-from-error", "cd", "sft", "rlvr", "opsd+rlvr", "auto"] = "opsd"
-    """The learning rule; `auto` tries several for a few steps each and goes on with the best one."""
-    trial: int = Field(default=12, ge=1)
-    """Steps that each rule gets in the bake-off of `auto`."""
-    divergence: Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"] = "forward_kl"
-    """Between teacher and student, per token."""
-    top_k: int = Field(default=64, ge=1)
-    """The teacher's likeliest tokens, for `divergence = top_k`; the rest is one bin."""
+    """Learning rule; `auto` tries several for a few steps each and goes on with the best one."""
     rank: int = Field(default=16, ge=1)
-    """Of the LoRA adapter, on all linear layers."""
+    """LoRA rank of the adapter on all linear layers. A dream on top of a version keeps that version's."""
     lr: float = Field(default=2e-3, gt=0)
-    """AdamW's learning rate."""
-    averaging: float = Field(default=0.8, ge=0, lt=1)
-    """Of the moving average of the weights that is measured and kept; 0 takes the last step's."""
+    """Learning rate of AdamW."""
+    ema_decay: float = Field(default=0.8, ge=0, lt=1)
+    """Decay per step of the exponential moving average of the weights, which is what is measured and kept; 0
+    keeps the last step's weights."""
     steps: int = Field(default=40, ge=1)
-    """At most; practice that is held back decides when to stop."""
-    batch: int = Field(default=8, ge=1)
-    """Practice requests a step."""
+    """Most training steps in a dream; it ends sooner when the held-back practice is learned."""
+    batch_size: int = Field(default=8, ge=1)
+    """Practice requests in a training step."""
     max_new_tokens: int = Field(default=64, ge=1)
-    """Longest answer that is practised or measured."""
-    temperature: float = Field(default=1.0, gt=0)
-    """Of the student's own tries."""
-    informed_share: float = Field(default=0.5, ge=0, le=1)
-    """Share of trajectories that are the right answer instead of the student's try: the known one, which the
-    teacher then has in its context, else the teacher's own. 0: neither."""
-    warm_up: int = Field(default=8, ge=0)
-    """First steps, which take the right answer wherever there is one: tries are worth nothing yet."""
-    group: int = Field(default=4, ge=2)
-    """Tries at one request that `rlvr` compares with one another."""
-    live_weight: float = Field(default=0.1, ge=0)
-    """Of `rlvr`'s KL to the live version."""
+    """Longest answer that is practised or measured, in tokens."""
+    temperature: Annotated[float, _SAMPLING] = Field(default=1.0, gt=0)
+    """Sampling temperature of the student's rollouts, and of the teacher's answers under `cd`."""
     anchors: int = Field(default=8, ge=0)
-    """Unrelated requests a step, on which the student is to stay what it was; and as many of earlier lessons,
-    where there are any."""
+    """Anchors in a training step: unrelated requests on which the student is held to the base model. As many
+    requests of earlier lessons are rehearsed in each step, too, where there are any."""
     anchor_weight: float = Field(default=2.0, ge=0)
-    """Of both in the loss: the KL of the former, the cross-entropy of the latter."""
-    clip: float = Field(default=1.0, gt=0)
-    """Largest norm of the gradient."""
+    """Loss weight of the anchors (KL divergence) and of rehearsal (cross-entropy)."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Norm to which a larger gradient is scaled down before each update."""
     variations: int = Field(default=96, ge=0)
-    """Practice requests made from a session."""
+    """Variations of a session's requests (other names, numbers, dates or words) that are practised."""
     held_back: int = Field(default=32, ge=0)
-    """Variations that are never practised; half of them steer the training, half are the gate's."""
-    asked: int = Field(default=16, ge=0)
+    """Further variations that are never practised: half of them decide when training stops, half are the
+    gate's probes."""
+    self_asked: int = Field(default=16, ge=0)
     """Questions that the model asks itself about a session whose requests cannot be varied by rules."""
     replay_tokens: int = Field(default=1024, ge=0)
-    """Turns are practised where they stood in the session up to this many tokens before them."""
-    ahead: int = Field(default=4, ge=1)
-    """Steps whose tries are sampled together. After them, held-back practice is measured and a checkpoint is
-    written, from which a killed dream resumes."""
+    """Longest stretch of the session, in tokens, that stands before an answer practised in its place; answers
+    further on are not practised there."""
+    round_steps: int = Field(default=4, ge=1)
+    """Steps in a round: their rollouts are sampled together, and after them the held-back practice is
+    measured and a checkpoint is written, from which a killed dream resumes."""
+    opsd: OpsdConfig = OpsdConfig()
+    rlvr: RlvrConfig = RlvrConfig()
+    auto: AutoConfig = AutoConfig()
 
 
 class GateConfig(_Section):
-    """What a candidate must show."""
+    """What a candidate must show before it goes live."""
 
     kl_budget: float = Field(default=0.1, ge=0)
-    """Nats per token to base, on unrelated requests."""
+    """Largest drift: KL divergence from the base model on unrelated requests, in nats per token."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """Of the paired test that held-back practice improved."""
-    keep: float = Field(default=0.9, ge=0, le=1)
-    """Share of its accuracy that an earlier lesson must keep."""
+    """Significance level of the paired test that held-back practice improved."""
+    min_kept: float = Field(default=0.9, ge=0, le=1)
+    """Fraction of its right answers that every earlier lesson must keep."""
 
 
 class Config(_Section):
-    """Everything."""
+    """All settings, by section."""
 
     model: ModelConfig = ModelConfig()
     serve: ServeConfig = ServeConfig()
     night: NightConfig = NightConfig()
     learn: LearnConfig = LearnConfig()
     gate: GateConfig = GateConfig()
+
+
+def sections(kind: type[BaseModel] = Config, name: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every section with its dotted name, outer ones first."""
+    for key, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            yield name + key, field.annotation
+            yield from sections(field.annotation, f"{name}{key}.")
+
+
+_READ_BY = {
+    f"{name}.{key}": mark.rules
+    for name, section in sections()
+    for key, field in section.model_fields.items()
+    for mark in field.metadata
+    if isinstance(mark, ReadBy)
+}
 
 
 def home() -> Path:
@@ -151,7 +235,8 @@ def home() -> Path:
 def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None) -> Config:
     """Read the settings; `overrides` maps dotted keys to text, as `--learn.lr 1e-4` gives them.
 
-    Raises ConfigError, naming the key, for an unknown key or a value that does not fit.
+    Raises ConfigError, naming the key, where it is unknown, its value does not fit, or it was given although
+    it has no effect beside the others.
     """
     tree: dict[str, Any] = {}
     path = home() / "config.toml"
@@ -165,12 +250,37 @@ def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] |
             _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
     for key, value in (overrides or {}).items():
         _put(tree, key.split("."), value)
+    config = parse(tree)
+    learn = config.learn
+    for key in _keys(tree):
+        if learn.rule not in _READ_BY.get(key, (learn.rule,)):
+            raise ConfigError(f"setting {key} has no effect with learn.rule {learn.rule}: leave it out")
+        if key == "learn.opsd.top_k" and learn.opsd.divergence != "top_k":
+            raise ConfigError(f"setting {key} has no effect unless learn.opsd.divergence is top_k")
+    return config
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """The settings in nested form, as a recorded dream holds them. Raises ConfigError, naming the key."""
+    for key in _keys(tree):
+        if key in RENAMED:
+            raise ConfigError(f"setting {key} is now called {RENAMED[key]} (see docs/settings.md)")
     try:
         return Config.model_validate(tree)
     except ValidationError as e:
         first = e.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {key}: {first['msg']} (see docs/settings.md)") from e
+        reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"setting {key}: {reason} (see docs/settings.md)") from e
+
+
+def _keys(tree: Mapping[str, Any], name: str = "") -> Iterator[str]:
+    """The dotted keys of all values in the tree."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{name}{key}.")
+        else:
+            yield name + key
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: str) -> None:

@@ -8,7 +8,7 @@ class NightschoolError(Exception):
 
 
 class ConfigError(NightschoolError):
-    """A setting is unknown or has the wrong type."""
+    """A setting is unknown, does not fit, or would have no effect."""
 
 
 class StoreError(NightschoolError):

@@ -26,25 +26,39 @@ from nightschool.store import Store
 from nightschool.types import Feedback, Message
 
 LOSSES = Path(__file__).with_name("golden.json")
-RULES = ("opsd", "trd-rewrite", "trd-from-error", "cd", "sft", "rlvr", "opsd+rlvr", "auto")
 QUICK = {
     "model.dtype": "float32",
     "learn.rank": "4",
     "learn.lr": "0.02",
     "learn.steps": "4",
-    "learn.batch": "4",
+    "learn.batch_size": "4",
     "learn.max_new_tokens": "1",
     "learn.anchors": "2",
     "learn.variations": "24",
     "learn.held_back": "24",
-    "learn.asked": "0",
-    "learn.ahead": "2",
+    "learn.self_asked": "0",
+    "learn.round_steps": "2",
     "gate.kl_budget": "100",
     "gate.alpha": "0.99",
 }
 # The second night: small steps, so that rounding does not grow.
-SECOND = QUICK | {"learn.lr": "0.001", "learn.steps": "6", "learn.max_new_tokens": "6", "learn.warm_up": "2"}
-SECOND |= {"learn.trial": "2", "learn.asked": "2", "learn.group": "2"}
+SECOND = QUICK | {
+    "learn.lr": "0.001",
+    "learn.steps": "6",
+    "learn.max_new_tokens": "6",
+    "learn.self_asked": "2",
+}
+OPSD, RLVR = {"learn.opsd.reference_steps": "2"}, {"learn.rlvr.group_size": "2"}
+RULES: dict[str, dict[str, str]] = {
+    "opsd": OPSD,
+    "trd-rewrite": OPSD,
+    "trd-from-error": OPSD,
+    "cd": {},
+    "sft": {},
+    "rlvr": RLVR,
+    "opsd+rlvr": OPSD | RLVR,
+    "auto": OPSD | RLVR | {"learn.auto.bakeoff_steps": "2"},
+}
 SUM = ("done " * 6, "How many are 12 and 45?")
 WORK = {
     "bills": (
@@ -108,10 +122,10 @@ def trace(model: Path, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
                     store, name, [m for q, a in turns for m in (Message("user", q), Message("assistant", a))]
                 )
         found, shas = {"first": losses}, {"first": sha}
-        for rule in RULES:
+        for rule, own in RULES.items():
             home = folder / rule
             shutil.copytree(first, home)
-            found[rule], shas[rule] = dream(model, home, SECOND | {"learn.rule": rule})
+            found[rule], shas[rule] = dream(model, home, SECOND | own | {"learn.rule": rule})
     finally:
         torch.set_num_threads(threads)
     return found, shas

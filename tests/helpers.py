@@ -15,13 +15,13 @@ QUICK = {
     "learn.lr": "0.04",
     "learn.rank": "4",
     "learn.steps": "16",
-    "learn.batch": "4",
+    "learn.batch_size": "4",
     "learn.max_new_tokens": "1",
     "learn.anchors": "1",
     "learn.variations": "24",
     "learn.held_back": "24",
-    "learn.asked": "0",
-    "learn.ahead": "2",
+    "learn.self_asked": "0",
+    "learn.round_steps": "2",
     "gate.kl_budget": "100",
 }
 SUM = ("How many are 12 and 45?", "many")

@@ -53,7 +53,7 @@ def test_reads_cases() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{", "line 2: no JSON"),
+        ("{", "line 2: not valid JSON"),
         ("[]", "line 2: a case is a JSON object"),
         (json.dumps({**GOOD, "chek": 1}), r"line 2: unknown: \['chek'\]"),
         (json.dumps({"id": "1"}), r"line 2: .*missing: \['check', 'messages'\]"),

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.config import Config, load
+from nightschool.config import RENAMED, Config, RlvrConfig, load, parse, sections
 from nightschool.errors import ConfigError
 
 
 def test_later_sources_win(home: Path) -> None:
     home.mkdir()
-    (home / "config.toml").write_text("[learn]\nlr = 1e-3\nsteps = 7\nbatch = 2\n")
+    (home / "config.toml").write_text("[learn]\nlr = 1e-3\nsteps = 7\nbatch_size = 2\n")
     env = {"NIGHTSCHOOL_LEARN__LR": "2e-3", "NIGHTSCHOOL_LEARN__STEPS": "8", "NIGHTSCHOOL_HOME": "x"}
     learn = load({"learn.lr": "3e-3"}, env=env).learn
-    assert (learn.lr, learn.steps, learn.batch) == (3e-3, 8, 2)
+    assert (learn.lr, learn.steps, learn.batch_size) == (3e-3, 8, 2)
 
 
 def test_without_any_source_it_is_the_tested_recipe() -> None:
@@ -35,6 +35,63 @@ def test_without_any_source_it_is_the_tested_recipe() -> None:
 def test_a_wrong_setting_is_named(overrides: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigError, match=f"setting {re.escape(named)}"):
         load(overrides, env={})
+
+
+def test_nested_keys_come_from_every_source(home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("[learn]\nrule = 'rlvr'\n[learn.rlvr]\nkl_coef = 0.3\ngroup_size = 6\n")
+    assert load(env={}).learn.rlvr == RlvrConfig(kl_coef=0.3, group_size=6)
+    env = {"NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE": "8"}
+    assert load(env=env).learn.rlvr == RlvrConfig(kl_coef=0.3, group_size=8)
+    assert load({"learn.rlvr.group_size": "9"}, env=env).learn.rlvr.group_size == 9
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_an_old_name_gets_the_new_one_from_every_source(home: Path, old: str) -> None:
+    message = f"^setting {re.escape(old)} is now called {re.escape(RENAMED[old])} "
+    name, key = old.split(".")
+    with pytest.raises(ConfigError, match=message):
+        load({old: "1"}, env={})
+    with pytest.raises(ConfigError, match=message):
+        load(env={f"NIGHTSCHOOL_{name}__{key}".upper(): "1"})
+    home.mkdir()
+    (home / "config.toml").write_text(f"[{name}]\n{key} = 1\n")
+    with pytest.raises(ConfigError, match=message):
+        load(env={})
+
+
+def test_every_new_name_is_a_setting() -> None:
+    known = {f"{name}.{key}" for name, section in sections() for key in section.model_fields}
+    assert set(RENAMED.values()) <= known
+    assert not RENAMED.keys() & known
+
+
+def test_a_recorded_dream_of_old_names_is_a_clear_error() -> None:
+    assert parse(Config().model_dump()) == Config()
+    with pytest.raises(ConfigError, match=r"learn\.clip is now called learn\.max_grad_norm"):
+        parse({"learn": {"clip": 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "value"),
+    [
+        ("opsd", "rlvr.group_size", "8"),
+        ("opsd", "auto.bakeoff_steps", "3"),
+        ("trd-rewrite", "opsd.divergence", "reverse_kl"),
+        ("cd", "opsd.reference_steps", "0"),
+        ("sft", "temperature", "0.5"),
+    ],
+)
+def test_what_the_rule_does_not_read_is_refused(rule: str, key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"setting learn\.{key} has no effect with learn\.rule {rule}"):
+        load({"learn.rule": rule, f"learn.{key}": value}, env={})
+    load({"learn.rule": "auto", f"learn.{key}": value}, env={})
+
+
+def test_top_k_belongs_to_its_divergence() -> None:
+    with pytest.raises(ConfigError, match="no effect unless"):
+        load({"learn.opsd.top_k": "8"}, env={})
+    assert load({"learn.opsd.top_k": "8", "learn.opsd.divergence": "top_k"}, env={}).learn.opsd.top_k == 8
 
 
 def test_a_broken_file_is_named(home: Path) -> None:

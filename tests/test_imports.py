@@ -64,9 +64,11 @@ def test_arrows_between_rooms(room: str) -> None:
     "code",
     [
         "import nightschool.types, nightschool.store, nightschool.serve, nightschool.cli",
-        "import sys; sys.argv = ['nightschool', '--help']\n"
-        "from nightschool.cli import main\n"
-        "try: main()\nexcept SystemExit: pass",
+        "import sys, typer\nfrom nightschool.cli.main import app, main\n"
+        "for command in [[], *([name] for name in typer.main.get_group(app).commands)]:\n"
+        "    sys.argv = ['nightschool', *command, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit as done: assert not done.code",
     ],
 )
 def test_starts_without_torch(code: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bench.work.cases import UNSEEN, CaseSpec, Suite, conversation, exactly, suite
 from bench.work.words import stranger
-from nightschool import demo
+from nightschool.cli import demo
 
 
 def invoice_cases(count: int, seed: int) -> list[CaseSpec]:

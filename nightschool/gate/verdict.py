@@ -55,7 +55,7 @@ def judge(config: GateConfig, measured: Measured) -> Verdict:
             f"drift on unrelated requests: {kl_to_base:.3f} nats per token, budget {config.kl_budget}"
         )
     reasons += [_fallen(s, b, a) for s, (b, a) in new.items() if sum(a) < sum(b)]
-    reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.keep * sum(b)]
+    reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.min_kept * sum(b)]
     reasons += [
         f"session {s}: {begun} answers that nobody wants, and that were not given before"
         for s, (b, a) in measured.unwanted.items()

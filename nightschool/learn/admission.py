@@ -73,7 +73,7 @@ def _seats(teaching: Teaching, course: Course) -> list[Seat]:
     taught = _views(model, teacher, [(d.teacher, a) for d, a in asked], course.prefix)
     # Who would answer right needs not be told the answer: to be told in the middle of a tool flow confuses.
     unsure = [i for i, d in enumerate(course.drills) if d.informed and not taught[i].right]
-    if teaching.config.informed_share:
+    if teaching.config.opsd.reference_fraction:
         told = [(course.drills[i].informed or (), answers[i]) for i in unsure]
         knowing = dict(zip(unsure, _views(model, teacher, told, course.prefix), strict=True))
     else:

@@ -14,9 +14,9 @@ Train = Callable[[str, int, Adapter, Path], Progress]  # a rule's name, steps in
 
 
 def bakeoff(train: Train, config: LearnConfig, student: Adapter, folder: Path) -> Progress:
-    """Each candidate gets `config.trial` steps from the same start; the winner's own checkpoint goes on to
-    all steps, so that nothing of what it did is lost. Leaves the result in `student`."""
-    trial = min(config.trial, config.steps)
+    """Each candidate gets `config.auto.bakeoff_steps` from the same start; the winner's own checkpoint goes
+    on to all steps, so that nothing of what it did is lost. Leaves the result in `student`."""
+    trial = min(config.auto.bakeoff_steps, config.steps)
     found = {name: train(name, trial, student.copy(), folder / name) for name in CANDIDATES}
     winner = max(CANDIDATES, key=lambda name: found[name].best_accuracy)
     progress = train(winner, config.steps, student, folder / winner)

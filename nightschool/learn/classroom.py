@@ -57,7 +57,7 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     requests, drops = _short_enough(model, [*lesson.practice, *lesson.held_back], config.replay_tokens)
     parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
     if lesson.facts:
-        share = -(-config.asked // len(parts))
+        share = -(-config.self_asked // len(parts))
         requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
     held = {r.id: i for i, r in enumerate(lesson.held_back)}
     # A check that is held back needs no teacher to be measured by.

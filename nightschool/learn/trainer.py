@@ -89,7 +89,7 @@ def train(
     if saved := checkpoint.load(folder, [adapter, run.average, best], optimizer):
         progress = run.progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
     while not finished(progress, config):
-        steps = range(progress.step, min(progress.step + config.ahead, config.steps))
+        steps = range(progress.step, min(progress.step + config.round_steps, config.steps))
         model.put(STUDENT, adapter)
         for done in run.round(steps):
             if progress.step > steps[-1]:
@@ -160,7 +160,7 @@ class _Run:
             batch(
                 self.rule.eligible(course.drills, step),
                 step // len(self.courses),
-                self.config.batch,
+                self.config.batch_size,
                 self.config.seed,
             )
             for step, course in zip(steps, taught, strict=True)
@@ -206,12 +206,12 @@ class _Run:
             batches.append((rehearsed, Imitate([answer for _, answer in rehearsed], config.anchor_weight)))
         losses = accumulate(self.model, self.adapter, batches)
         loss, *anchor_loss = (float(loss_N.mean()) for loss_N in losses)
-        torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.clip)
+        torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.adapter.refresh()
         # The first steps leave the average sooner, or it would hang on to where all began.
-        self.average.approach(self.adapter, 1 - min(config.averaging, (2 + step) / (5 + step)))
+        self.average.approach(self.adapter, 1 - min(config.ema_decay, (2 + step) / (5 + step)))
         student_s = time.perf_counter() - started
         sampled = [len(t.answer) for t in trajectories if not t.given]
         self.progress.step, self.progress.tokens = step + 1, self.progress.tokens + sum(sampled)

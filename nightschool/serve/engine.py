@@ -102,7 +102,9 @@ class Engine:
         self._hand_over([(stream, down) for stream in [*running.values(), *waiting]])
 
     def _batch(self) -> Batch:
-        return self._model.batch(read_tokens=self._config.read_tokens, kept_tokens=self._config.kept_tokens)
+        return self._model.batch(
+            read_tokens=self._config.prefill_chunk, kept_tokens=self._config.prefix_cache_tokens
+        )
 
     def _receive(self, waiting: list[Stream], *, block: bool) -> bool:
         """Take everything out of the inbox; False when the engine is to stop."""

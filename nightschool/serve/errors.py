@@ -58,7 +58,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            return JSONResponse(wire.error_body("the body is no JSON", "invalid_request_error"), 400)
+            return JSONResponse(wire.error_body("the body is not valid JSON", "invalid_request_error"), 400)
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
         bad = wire.explain(_AsValidationError(details))  # type: ignore[arg-type]
         return JSONResponse(describe(bad)[1], 400)

@@ -44,8 +44,8 @@ def import_jsonl(store: Store, lines: Iterable[bytes]) -> ImportReport:
 def _one(store: Store, line: bytes) -> bool:
     try:
         data = json.loads(line.decode())
-    except ValueError as e:  # broken JSON, or no UTF-8
-        raise BadRequest(f"no JSON: {e}") from e
+    except ValueError as e:  # broken JSON, or not UTF-8
+        raise BadRequest(f"not valid JSON: {e}") from e
     if not isinstance(data, dict):
         raise BadRequest("a session is a JSON object")
     if unknown := data.keys() - _KEYS:

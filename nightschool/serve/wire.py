@@ -212,7 +212,7 @@ def _check_arguments(call: ToolCall, index: int) -> None:
         json.loads(call.arguments or "{}")
     except ValueError as e:
         raise BadRequest(
-            f"the arguments of {call.name} are no JSON: {e}", f"messages.{index}.tool_calls"
+            f"the arguments of {call.name} are not valid JSON: {e}", f"messages.{index}.tool_calls"
         ) from e
 
 

@@ -101,7 +101,7 @@ def export(directory: Path, target: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises VersionError where the file is missing or no JSON."""
+    """Raises VersionError where the file is missing or not valid JSON."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as e:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from nightschool.config import Config, LearnConfig
+from nightschool.config import Config, LearnConfig, OpsdConfig
 from nightschool.models.hf import HFModel
 from tests.conftest import tiny_net, tiny_tokenizer
 
-QUICK = {"variations": 4, "held_back": 2, "asked": 2, "steps": 2}
+QUICK = {"variations": 4, "held_back": 2, "self_asked": 2, "steps": 2}
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr("bench.measures.probe_anchors", lambda: ("Hello.", "Good day."))
     learn = LearnConfig(
         steps=2,
-        warm_up=1,
+        opsd=OpsdConfig(reference_steps=1),
         variations=4,
         held_back=2,
-        asked=2,
+        self_asked=2,
         anchors=1,
-        batch=2,
-        ahead=1,
+        batch_size=2,
+        round_steps=1,
         max_new_tokens=4,
         rank=2,
     )

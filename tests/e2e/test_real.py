@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
-from nightschool.demo import MORNING, unseen
+from nightschool.cli.demo import MORNING, unseen
 from nightschool.models.embedded import ensure
 from nightschool.store import Store
 

@@ -1,12 +1,21 @@
 """The paired test against binomial tails by hand, and what the gate must refuse."""
 
+from typing import Any
+
 import pytest
 
 from nightschool.config import GateConfig
-from nightschool.gate.verdict import judge, sign_test
+from nightschool.gate.verdict import Measured, judge, sign_test
+from nightschool.types import Verdict
 
 CONFIG = GateConfig()
 LEARNED = ([False] * 8, [True] * 8)
+
+
+def verdict_on(**measured: Any) -> Verdict:
+    """Nothing else is measured, and nothing drifted."""
+    nothing: dict[str, Any] = {"new": {}, "earlier": {}, "unwanted": {}, "kl_to_base": 0.0}
+    return judge(CONFIG, Measured(**{**nothing, **measured}))
 
 
 def test_sign_test_by_hand() -> None:
@@ -18,11 +27,9 @@ def test_sign_test_by_hand() -> None:
 
 
 def test_promotes_what_was_learned_and_kept() -> None:
-    verdict = judge(
-        CONFIG,
+    verdict = verdict_on(
         new={"s": LEARNED},
         earlier={"e": ([True] * 10, [True] * 9 + [False])},
-        unwanted={},
         kl_to_base=0.02,
     )
     assert verdict.promote
@@ -31,43 +38,38 @@ def test_promotes_what_was_learned_and_kept() -> None:
 
 def test_no_probes_is_rejected() -> None:
     for new in ({}, {"s": ([], [])}):
-        verdict = judge(CONFIG, new=new, earlier={}, unwanted={}, kl_to_base=0.0)
+        verdict = verdict_on(new=new)
         assert not verdict.promote
         assert "no probes" in verdict.reasons[0]
 
 
 def test_no_improvement_is_rejected() -> None:
-    verdict = judge(CONFIG, new={"s": ([False] * 4, [True] * 4)}, earlier={}, unwanted={}, kl_to_base=0.0)
+    verdict = verdict_on(new={"s": ([False] * 4, [True] * 4)})
     assert not verdict.promote  # 1/16 > 0.05
     assert "did not improve" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("kl", [0.11, float("nan"), float("inf")])
 def test_drift_is_rejected(kl: float) -> None:
-    assert not judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted={}, kl_to_base=kl).promote
+    assert not verdict_on(new={"s": LEARNED}, kl_to_base=kl).promote
 
 
 def test_a_fallen_earlier_lesson_is_rejected() -> None:
-    verdict = judge(
-        CONFIG,
+    verdict = verdict_on(
         new={"s": LEARNED},
         earlier={"e": ([True] * 10, [True] * 8 + [False] * 2)},
-        unwanted={},
-        kl_to_base=0.0,
     )
     assert verdict.reasons == ("lesson e fell from 10 to 8 of 10 right",)
 
 
 def test_a_new_lesson_that_got_worse_is_rejected_even_if_others_gain() -> None:
-    verdict = judge(
-        CONFIG, new={"a": LEARNED, "b": ([True], [False])}, earlier={}, unwanted={}, kl_to_base=0.0
-    )
+    verdict = verdict_on(new={"a": LEARNED, "b": ([True], [False])}, kl_to_base=0.0)
     assert verdict.reasons == ("lesson b fell from 1 to 0 of 1 right",)
 
 
 def test_an_answer_that_nobody_wants_is_not_to_come_back() -> None:
     unwanted = {"bad": ([False, True], [True, True])}
-    verdict = judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted=unwanted, kl_to_base=0.0)
+    verdict = verdict_on(new={"s": LEARNED}, unwanted=unwanted)
     assert verdict.reasons == ("session bad: 1 answers that nobody wants, and that were not given before",)
     kept = {"bad": ([True, False], [True, False])}
-    assert judge(CONFIG, new={"s": LEARNED}, earlier={}, unwanted=kept, kl_to_base=0.0).promote
+    assert verdict_on(new={"s": LEARNED}, unwanted=kept).promote

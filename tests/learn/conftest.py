@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.config import LearnConfig
+from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.drills import Course, course
 from nightschool.learn.rules.common import Teaching
@@ -16,7 +16,16 @@ from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 from nightschool.types import BASE, Lesson, Message, Session
 
-QUICK = LearnConfig(rank=4, lr=5e-4, steps=6, batch=3, max_new_tokens=6, anchors=2, ahead=2, warm_up=2)
+QUICK = LearnConfig(
+    rank=4,
+    lr=5e-4,
+    steps=6,
+    batch_size=3,
+    max_new_tokens=6,
+    anchors=2,
+    round_steps=2,
+    opsd=OpsdConfig(reference_steps=2),
+)
 
 
 @pytest.fixture
@@ -35,8 +44,9 @@ def tiny_course(tiny: HFModel, lesson: Lesson) -> Course:
     return course(tiny, lesson, lesson.practice, BASE)
 
 
-def rule(model: HFModel, share: float = 0.5, warm_up: int = 0) -> OPSD:
-    config = LearnConfig(informed_share=share, warm_up=warm_up, max_new_tokens=6, seed=1)
+def rule(model: HFModel, fraction: float = 0.5, reference_steps: int = 0) -> OPSD:
+    opsd = OpsdConfig(reference_fraction=fraction, reference_steps=reference_steps)
+    config = LearnConfig(opsd=opsd, max_new_tokens=6, seed=1)
     return OPSD(Teaching(model, BASE, config))
 
 

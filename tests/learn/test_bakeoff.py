@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nightschool.config import AutoConfig
 from nightschool.learn.bakeoff import CANDIDATES, bakeoff
 from nightschool.learn.trainer import Progress
 from nightschool.models.hf import HFModel
@@ -17,7 +18,7 @@ def test_the_best_candidate_goes_on_from_its_own_checkpoint(tiny: HFModel, tmp_p
         calls.append((name, steps, folder))
         return Progress(step=steps, best_accuracy=0.9 if name == best else 0.5)
 
-    config = QUICK.model_copy(update={"trial": 2})
+    config = QUICK.model_copy(update={"auto": AutoConfig(bakeoff_steps=2)})
     progress = bakeoff(train, config, tiny.fresh_adapter(2, 0), tmp_path)
     assert [(name, steps) for name, steps, _ in calls] == [
         *((c, 2) for c in CANDIDATES),

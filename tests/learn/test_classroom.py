@@ -19,7 +19,7 @@ from tests.conftest import tiny_net, tiny_tokenizer
 from tests.learn.conftest import QUICK
 from tests.lessons.test_build import FLOWS
 
-CONFIG = LearnConfig(max_new_tokens=4, asked=0, variations=8, held_back=4)
+CONFIG = LearnConfig(max_new_tokens=4, self_asked=0, variations=8, held_back=4)
 
 
 def request(text: str, expected: str | None) -> PracticeRequest:

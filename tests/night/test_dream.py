@@ -283,10 +283,10 @@ def test_a_dream_goes_on_from_the_version_that_no_server_refused(store: Store, d
     like(store, "sum", *SUM)
     first = dream()
     like(store, "total", *TOTAL)
-    second = dream(gate__alpha="0.99", gate__keep="0")
+    second = dream(gate__alpha="0.99", gate__min_kept="0")
     assert second.version
     store.versions.note_swap(second.version, ok=False, detail="differs")
-    again = dream(gate__alpha="0.99", gate__keep="0")
+    again = dream(gate__alpha="0.99", gate__min_kept="0")
     assert store.dreams.get(again.dream_id).parent == first.version
     assert store.dreams.get(again.dream_id).sessions == ("total",)
 
@@ -295,8 +295,9 @@ def test_a_dream_goes_on_from_the_version_that_no_server_refused(store: Store, d
 def test_a_resumed_night_is_the_same_night_for_every_rule(
     store: Store, home: Path, settings: dict[str, str], tmp_path: Path, rule: str
 ) -> None:
-    hot = {"learn.temperature": "2", "learn.lr": "0.001", "learn.steps": "6", "learn.max_new_tokens": "4"}
-    config = load(settings | hot | {"learn.rule": rule}, env={})
+    hot = {"learn.temperature": "2"} if rule != "sft" else {}
+    few = {"learn.lr": "0.001", "learn.steps": "6", "learn.max_new_tokens": "4", "learn.rule": rule}
+    config = load(settings | few | hot, env={})
 
     def night(where: Path, stop_after: int | None = None) -> list[bytes]:
         with closing(Store.open(where)) as store, store.dreams.lock():

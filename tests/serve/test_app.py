@@ -387,7 +387,7 @@ def test_broken_json_unknown_model_unknown_session(server: Server) -> None:
     broken = server.http.post(
         "/v1/chat/completions", content="{", headers={"content-type": "application/json"}
     )
-    assert (broken.status_code, broken.json()["error"]["message"]) == (400, "the body is no JSON")
+    assert (broken.status_code, broken.json()["error"]["message"]) == (400, "the body is not valid JSON")
     with pytest.raises(openai.NotFoundError) as missing:
         server.ask("x", model="nobody@1")
     assert missing.value.code == "model_not_found"

@@ -33,8 +33,8 @@ def test_imports_with_feedback_and_twice_is_once(store: Store) -> None:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b"{", "no JSON"),
-        (b"\xff\xfe", "no JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
         (b"[]", "a session is a JSON object"),
         (line(mesages=[]), "unknown: mesages"),
         (b'{"id": "x"}', "messages"),

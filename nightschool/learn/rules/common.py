@@ -89,7 +89,7 @@ class Teaching:
 
     def prompt(self, drill: Drill) -> tuple[int, ...]:
         """The teacher's, behind the course's prefix: with the right answer in it where that is to be used."""
-        knowing = drill.informed if self.config.informed_share > 0 else None
+        knowing = drill.informed if self.config.opsd.reference_fraction > 0 else None
         return knowing or drill.teacher
 
     @torch.no_grad()
@@ -112,5 +112,5 @@ class Teaching:
 
     def distil(self, thoughts: Sequence[Tensor]) -> Distil:
         """Be like the teacher on all these answers."""
-        divergence = losses.divergence(self.config.divergence, self.config.top_k)
-        return Distil(torch.cat(list(thoughts)), divergence)
+        opsd = self.config.opsd
+        return Distil(torch.cat(list(thoughts)), losses.divergence(opsd.divergence, opsd.top_k))

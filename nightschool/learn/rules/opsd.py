@@ -28,8 +28,8 @@ class OPSD:
     def trajectories(
         self, drills: Sequence[Sequence[Drill]], student: str, step: int
     ) -> list[list[Trajectory]]:
-        """The right answer for the informed share of the drills that have one (for all of them while warming
-        up), a try of the student for the others."""
+        """The right answer for the reference fraction of the drills that have one (for all of them in the
+        reference steps), a try of the student for the others."""
         given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(drills)]
         open_ = [[d for d in some if d.id not in known] for some, known in zip(drills, given, strict=True)]
         tried = self._teaching.tries(open_, student, step)
@@ -39,9 +39,9 @@ class OPSD:
         ]
 
     def _given(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
-        config = self._teaching.config
-        share = config.informed_share
-        if share and step < config.warm_up:
+        config = self._teaching.config.opsd
+        share = config.reference_fraction
+        if share and step < config.reference_steps:
             share = 1.0
         knowing = [d for d in drills if d.answer]
         return knowing[: round(share * len(knowing))]

@@ -31,7 +31,7 @@ class RLVR:
         self, drills: Sequence[Sequence[Drill]], student: str, step: int
     ) -> list[list[Trajectory]]:
         """As many tries as there are drills, in groups at fewer of them."""
-        group = self._teaching.config.group
+        group = self._teaching.config.rlvr.group_size
         return self._teaching.tries(
             [some[: max(1, len(some) // group)] for some in drills], student, step, group
         )
@@ -49,7 +49,7 @@ class RLVR:
                     logprobs=[t.logprobs for t in step],
                     advantages=advantages(step),
                     live_ND=torch.cat([next(live) for _ in step]),
-                    beta=self._teaching.config.live_weight,
+                    beta=self._teaching.config.rlvr.kl_coef,
                 ),
             )
             for step in tries

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nightschool.config import LearnConfig
+from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.errors import DreamError
 from nightschool.learn.admission import admit
 from nightschool.learn.drills import Course, course
@@ -18,7 +18,7 @@ from tests.models.test_hf import randomised
 
 
 @pytest.mark.parametrize(("share", "given"), [(0.0, 0), (0.5, 2), (1.0, 4)])
-def test_the_informed_share_are_right_answers(
+def test_the_reference_fraction_are_right_answers(
     tiny: HFModel, tiny_course: Course, share: float, given: int
 ) -> None:
     drills = [d for d in tiny_course.drills if d.answer][:4]
@@ -30,12 +30,13 @@ def test_the_informed_share_are_right_answers(
     assert rule(tiny, share).trajectories([drills], "student", 0) == [trajectories]
 
 
-def test_the_first_steps_warm_up_on_right_answers(tiny: HFModel, tiny_course: Course) -> None:
+def test_the_first_steps_practise_right_answers(tiny: HFModel, tiny_course: Course) -> None:
     steps = [[d for d in tiny_course.drills if d.answer][i : i + 2] for i in (0, 2)]
-    warm, later = rule(tiny, 0.5, warm_up=5).trajectories(steps, BASE, 4)
+    warm, later = rule(tiny, 0.5, reference_steps=5).trajectories(steps, BASE, 4)
     assert [t.given for t in warm] == [True, True]
     assert [t.given for t in later] == [True, False]
-    cold, _ = rule(tiny, 0.0, warm_up=5).trajectories(steps, BASE, 4)  # the right answers are not to be used
+    # Here the right answers are not to be used.
+    cold, _ = rule(tiny, 0.0, reference_steps=5).trajectories(steps, BASE, 4)
     assert [t.given for t in cold] == [False, False]
 
 
@@ -88,7 +89,9 @@ def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Cours
     teaching = rule(tiny, 1.0)
     (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, 0)
     ((_, asked),) = teaching.teach(tiny_course, [trajectories])
-    ((course, seats),) = admit(Teaching(tiny, BASE, LearnConfig(informed_share=1.0)), [tiny_course])
+    ((course, seats),) = admit(
+        Teaching(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [tiny_course]
+    )
     known = {seat.drill.id: seat.drill for seat in seats}
     tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
     admitted = [replace(t, drill=known[t.drill.id]) for t in trajectories]

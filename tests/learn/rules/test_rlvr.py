@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nightschool.config import RlvrConfig
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.rules.common import Teaching, Trajectory
 from nightschool.learn.rules.rlvr import RLVR, advantages
@@ -66,7 +67,7 @@ def test_without_advantage_only_the_live_version_pulls(tiny: HFModel) -> None:
 
 
 def test_only_what_can_be_checked_is_practised_in_groups(tiny: HFModel, tiny_course: Course) -> None:
-    rule = RLVR(Teaching(tiny, BASE, QUICK.model_copy(update={"group": 2})))
+    rule = RLVR(Teaching(tiny, BASE, QUICK.model_copy(update={"rlvr": RlvrConfig(group_size=2)})))
     eligible = rule.eligible(tiny_course.drills, 0)
     assert eligible
     assert all(d.checked for d in eligible)

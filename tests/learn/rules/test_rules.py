@@ -2,6 +2,7 @@
 
 import torch
 
+from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.cd import CD
@@ -65,7 +66,7 @@ def test_the_first_mistake_is_what_the_teacher_holds_for_a_tenth_as_likely() -> 
 
 
 def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, tiny_course: Course) -> None:
-    rule = FromError(teaching(tiny, informed_share=0.0, max_new_tokens=6))
+    rule = FromError(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
     (step,) = rule.trajectories([tiny_course.drills[:4]], BASE, 0)
     ((pairs, signal),) = rule.teach(tiny_course, [step])
     changed = 0
@@ -83,7 +84,7 @@ def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, 
 def test_rewrite_shows_the_teacher_the_try_and_learns_what_it_writes(
     tiny: HFModel, tiny_course: Course
 ) -> None:
-    rule = Rewrite(teaching(tiny, informed_share=0.0, max_new_tokens=6))
+    rule = Rewrite(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
     (step,) = rule.trajectories([tiny_course.drills[:2]], BASE, 0)
     (refined,) = [rule._refine(tiny_course, step)]
     for t, (prompt, _) in zip(step, refined, strict=True):
@@ -107,7 +108,5 @@ def test_one_rule_follows_another(tiny: HFModel, tiny_course: Course) -> None:
 
 def test_every_rule_of_the_settings_is_there() -> None:
     from typing import get_args
-
-    from nightschool.config import LearnConfig
 
     assert {*RULES, "auto"} == set(get_args(LearnConfig.model_fields["rule"].annotation))

@@ -1,4 +1,4 @@
-"""`nightschool lessons`: what a session would be practised by, looked at with the live version."""
+"""`nightschool lessons`: what a session would be practised by, as the live version sees it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from nightschool.config import Config
 from nightschool.store import Store
 
 
-def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
-    """Every practice request with its in-context gap, or why it is not practised. Raises NotFound."""
+def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
+    """Every practice request with its in-context gap in nats per token, or why it is not practised.
+
+    Raises NotFound.
+    """
     with closing(Store.open(home)) as store:
         store.sessions.get(session_id)  # before the model is loaded
         from nightschool.learn.classroom import encode
@@ -47,15 +50,13 @@ def look(config: Config, home: Path, session_id: str) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any], console: Console) -> None:
+def print_preview(found: dict[str, Any], console: Console) -> None:
     """As a table, what is practised first."""
-    table = Table("kind", "gap", "asked", "right answer", "", box=None)
-    for seat in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
-        asked = seat["request"][:60].replace("\n", " ")
-        answer = seat["answer"].strip()[:50].replace("\n", " ") + (
-            "" if seat["known"] else " (the teacher's)"
-        )
-        table.add_row(seat["kind"], f"{seat['gap']:.2f}", asked, answer, seat["dropped"] or "")
+    table = Table("kind", "gap", "request", "right answer", "", box=None)
+    for row in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
+        request = row["request"][:60].replace("\n", " ")
+        answer = row["answer"].strip()[:50].replace("\n", " ") + ("" if row["known"] else " (the teacher's)")
+        table.add_row(row["kind"], f"{row['gap']:.2f}", request, answer, row["dropped"] or "")
     console.print(table)
     for what, reason in found["drops"]:
         console.print(f"dropped: {what[:60]!r}: {reason}", markup=False, highlight=False)

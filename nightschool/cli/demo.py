@@ -7,7 +7,6 @@ never seen, with no session in its context.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -26,7 +25,7 @@ from openai import OpenAI
 from rich.console import Console
 from rich.table import Table
 
-from nightschool import bedside
+from nightschool.cli import progress
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
 from nightschool.types import BASE, LIVE
@@ -81,17 +80,17 @@ def unseen(count: int, seed: int) -> list[Invoice]:
     ]
 
 
-def run(config: Config, console: Console, *, as_json: bool = False) -> None:
-    """Play the whole day; prints the table, and the same as JSON on standard output."""
+def run(config: Config, console: Console) -> dict[str, Any]:
+    """Play the whole day, told on `console`; returns what was measured."""
     with tempfile.TemporaryDirectory(prefix="nightschool-demo-") as folder:
         home = Path(folder)
         console.print("[bold]Morning.[/] Starting the server (the first time, the model is unpacked).")
         with _server(home, config) as url:
-            result = _day_and_night(config, home, url, console)
-    if as_json:
-        print(json.dumps(result, indent=2))
-    else:
-        _print(result, console)
+            return _day_and_night(config, home, url, console)
+
+
+def check(result: dict[str, Any]) -> None:
+    """Raises NightschoolError where the dream was rejected."""
     if not result["version"]:
         raise NightschoolError("the gate rejected the dream: " + "; ".join(result["reasons"]))
 
@@ -111,8 +110,8 @@ def _day_and_night(config: Config, home: Path, url: str, console: Console) -> di
 
     console.print("\n[bold]Night.[/]")
     os.environ["NIGHTSCHOOL_HOME"] = str(home)
-    outcome = bedside.dream(config, home, (), console)
-    bedside.print_outcome(outcome, console)
+    outcome = progress.dream(config, home, (), console)
+    progress.print_outcome(outcome, console)
 
     console.print("\n[bold]Next morning.[/] The same server, still running, with no session in its context.")
     swapped = time.perf_counter()
@@ -215,7 +214,8 @@ def _server(home: Path, config: Config) -> Iterator[str]:
         process.stdout.close()
 
 
-def _print(result: dict[str, Any], console: Console) -> None:
+def print_result(result: dict[str, Any], console: Console) -> None:
+    """The table of what was measured, and three answers before and after."""
     table = Table(title=f"{UNSEEN} unseen invoices, exact match")
     for name in ("", "base", "session in context", "after the dream"):
         table.add_column(name, justify="right" if name else "left")

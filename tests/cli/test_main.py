@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
-from nightschool import cli
+from nightschool.cli.common import FAILED, NOTHING, PROMOTED, REJECTED, USAGE
+from nightschool.cli.main import main
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback
 from nightschool.versions import files
 from tests.helpers import QUICK, SUM, TOTAL, attested, like, promote, scripted_version
 
+COMMANDS = (
+    *("serve", "chat", "import", "sessions", "good", "bad", "undo", "lessons", "dream"),
+    *("versions", "rollback", "export", "eval", "demo", "doctor"),
+)
 TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 
 
@@ -38,9 +43,8 @@ Run = Callable[..., Ran]
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path) -> Run:
     def command(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["nightschool", *arguments])
-        monkeypatch.setattr(cli, "_overrides", {})
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         printed = capfd.readouterr()
         code = ended.value.code
         return Ran(code if isinstance(code, int) else 0, printed.out, printed.err)
@@ -54,7 +58,7 @@ def tiny_settings(tiny_dir: Path) -> list[str]:
     return [part for key, value in settings.items() for part in (f"--{key}", value)]
 
 
-def one_line(ran: Ran, text: str, code: int = cli.USAGE) -> None:
+def one_line(ran: Ran, text: str, code: int = USAGE) -> None:
     """The command failed, saying why in one line."""
     assert ran.code == code, ran
     assert text in ran.err
@@ -69,9 +73,7 @@ def write(path: Path, *rows: object) -> str:
 
 def test_help_and_version(run: Run) -> None:
     help_ = run("--help")
-    for (
-        command
-    ) in "serve chat import sessions good bad undo dream eval versions rollback export demo doctor".split():
+    for command in COMMANDS:
         assert command in help_.out
         assert run(command, "--help").code == 0
     assert run("--version").out.startswith("nightschool ")
@@ -93,7 +95,7 @@ def test_from_import_to_good_and_back(run: Run, tmp_path: Path) -> None:
 
 def test_a_bad_line_is_named_and_the_good_ones_go_in(run: Run, tmp_path: Path) -> None:
     ran = run("import", write(tmp_path / "s.jsonl", {"id": "a", "messages": TURNS}, "{", {"messages": []}))
-    assert ran.code == cli.FAILED
+    assert ran.code == FAILED
     assert "1 new" in ran.out
     assert [line[:7] for line in ran.err.splitlines()] == ["line 2:", "line 3:"]
 
@@ -106,16 +108,20 @@ def test_an_unknown_session_is_one_line(run: Run, command: str) -> None:
 def test_wrong_usage(run: Run, tmp_path: Path) -> None:
     one_line(run("dream", "--learn.rate", "1"), "setting learn.rate")
     one_line(run("dream", "--learn.lr"), "--learn.lr needs a value")
+    one_line(run("dream", "--lern.lr", "1"), "setting lern: there is no such setting")
+    one_line(run("sessions", "--learn.rlvr.size=1"), "setting learn.rlvr.size: there is no such setting")
+    one_line(run("dream", "--learn.batch", "1"), "setting learn.batch is now called learn.batch_size")
+    one_line(run("dream", "--learn.rlvr.group_size", "8"), "has no effect with learn.rule opsd")
     one_line(run("import", str(tmp_path / "none.jsonl")), "No such file")
     one_line(run("rollback"), "nothing to go back to")
     one_line(run("rollback", "n@9"), "there is no version n@9")
     one_line(run("export", "base", str(tmp_path / "x")), "nothing to export")
-    assert run("dream", "--nonsense").code == cli.USAGE
-    assert run("import").code == cli.USAGE
+    assert run("dream", "--nonsense").code == USAGE
+    assert run("import").code == USAGE
 
 
 def test_nothing_to_learn_is_exit_3(run: Run) -> None:
-    one_line(run("dream"), "nothing to learn", code=cli.NOTHING)
+    one_line(run("dream"), "nothing to learn", code=NOTHING)
 
 
 def test_a_whole_day_on_the_tiny_model(
@@ -124,12 +130,12 @@ def test_a_whole_day_on_the_tiny_model(
     store = Store.open(home)
     like(store, "sum", *SUM)
     dreamt = run("dream", "--json", *tiny_settings)
-    assert dreamt.code == cli.PROMOTED, dreamt
+    assert dreamt.code == PROMOTED, dreamt
     outcome = dreamt.json
     assert (outcome["status"], outcome["version"]) == ("promoted", "nightschool@1")
     assert "step 1/16" in dreamt.err  # progress, away from the JSON
     assert run("sessions", "--json").json[0]["learned"]
-    assert run("dream", *tiny_settings).code == cli.NOTHING
+    assert run("dream", *tiny_settings).code == NOTHING
     listed = run("versions", "--json").json
     assert (listed["live"], listed["versions"][0]["name"]) == ("nightschool@1", "nightschool@1")
     assert run("versions").code == 0
@@ -148,13 +154,13 @@ def test_a_whole_day_on_the_tiny_model(
 
     assert run("export", "live", str(tmp_path / "out"), "--json").json["version"] == "nightschool@1"
     files.verify(tmp_path / "out")
-    one_line(run("export", "live", str(tmp_path / "out")), "exists already", code=cli.FAILED)
+    one_line(run("export", "live", str(tmp_path / "out")), "exists already", code=FAILED)
     assert run("rollback", "--json").json == {"live": BASE, "was": "nightschool@1"}
     assert store.versions.live() == BASE
 
     like(store, "total", *TOTAL)
     refused = run("dream", "total", *tiny_settings, "--gate.kl_budget", "0")
-    assert refused.code == cli.REJECTED
+    assert refused.code == REJECTED
     assert "rejected: drift" in refused.out
     store.close()
 
@@ -167,9 +173,9 @@ def test_a_corrupted_version_is_refused_with_a_way_out(
     )
     promote(store, "n@1", BASE, directory)
     (directory / "adapter_model.safetensors").write_bytes(b"y")
-    one_line(run("export", "live", str(tmp_path / "out")), "damaged; go back with", code=cli.FAILED)
+    one_line(run("export", "live", str(tmp_path / "out")), "damaged; go back with", code=FAILED)
     checkup = run("doctor", "--json")
-    assert checkup.code == cli.FAILED
+    assert checkup.code == FAILED
     assert {f["what"]: f["state"] for f in checkup.json}["live version"] == "fail"
     assert run("rollback").code == 0
     assert {f["what"]: f["state"] for f in run("doctor", "--json").json}["live version"] == "ok"
@@ -195,10 +201,10 @@ def test_a_refused_version_is_shown_and_can_be_settled(run: Run, store: Store, h
 def test_a_store_that_cannot_be_opened(run: Run, home: Path) -> None:
     home.parent.mkdir(exist_ok=True)
     home.write_text("a file")
-    one_line(run("sessions"), "set NIGHTSCHOOL_HOME", code=cli.FAILED)
+    one_line(run("sessions"), "set NIGHTSCHOOL_HOME", code=FAILED)
 
 
 def test_a_model_that_cannot_be_loaded(run: Run, store: Store, tmp_path: Path) -> None:
     like(store, "sum", *SUM)
-    one_line(run("dream", "--json", "--model.id", str(tmp_path)), "cannot load the model", code=cli.FAILED)
+    one_line(run("dream", "--json", "--model.id", str(tmp_path)), "cannot load the model", code=FAILED)
     store.feedback.rate(Feedback("f9", "sum", "good"))

@@ -1,0 +1,46 @@
+"""What all groups of commands share: consoles, exit codes, options, and how to open things."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+
+from nightschool.config import Config, home, load
+from nightschool.errors import BadRequest
+from nightschool.store import Store
+
+PROMOTED, REJECTED, USAGE, NOTHING, FAILED = 0, 1, 2, 3, 4  # exit codes
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SessionId = Annotated[str, typer.Argument(help="A session's id, as `nightschool sessions` lists them.")]
+
+
+def config(context: typer.Context) -> Config:
+    """All settings, those of the command line included. Raises ConfigError."""
+    return load(context.obj)
+
+
+def open_store() -> closing[Store]:
+    """The store of this home, closed on leaving the `with` block. Raises StoreError."""
+    return closing(Store.open(home()))
+
+
+def open_file(file: Path) -> BinaryIO:
+    """A file that the user named. Raises BadRequest where it cannot be read."""
+    try:
+        return file.open("rb")
+    except OSError as e:
+        raise BadRequest(f"cannot read {file}: {e.strerror}") from e
+
+
+def print_json(data: Any) -> None:
+    """Print on standard output."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))

@@ -1,0 +1,124 @@
+"""Commands about sessions: `import`, `sessions`, `good`, `bad`, `undo` and `lessons`."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from nightschool.cli.common import (
+    FAILED,
+    Json,
+    SessionId,
+    config,
+    err,
+    open_file,
+    open_store,
+    out,
+    print_json,
+)
+from nightschool.config import home
+from nightschool.types import Feedback, Rating, Session
+
+app = typer.Typer()
+Comment = Annotated[str | None, typer.Option(help="Why it is good or bad.")]
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="One session a line, as JSON.")], as_json: Json = False
+) -> None:
+    """Import sessions from FILE.jsonl; importing twice changes nothing."""
+    from nightschool.serve.importing import import_jsonl
+
+    with open_store() as store, open_file(file) as lines:
+        report = import_jsonl(store, lines)
+    if as_json:
+        bad = [{"line": n, "reason": reason} for n, reason in report.bad]
+        print_json({"new": report.new, "unchanged": report.unchanged, "bad": bad})
+    else:
+        for n, reason in report.bad:
+            err.print(f"line {n}: {reason}", style="red", markup=False, soft_wrap=True)
+        out.print(f"{report.new} new, {report.unchanged} unchanged, {len(report.bad)} bad")
+    if report.bad:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def sessions(as_json: Json = False) -> None:
+    """List the recorded sessions, newest first."""
+    with open_store() as store:
+        rows, skipped = store.sessions.all(), store.sessions.skipped()
+        live = {s for v in store.versions.lineage(store.versions.live()) for s in v.sessions}
+    if as_json:
+        print_json([_session_json(s, s.id in live) for s in rows])
+        return
+    table = Table("session", "turns", "rating", "learned", "begins with", box=None)
+    for s in rows:
+        first = next((m.content for m in s.messages if m.role == "user"), "")
+        learned = "yes" if s.id in live else ""
+        table.add_row(s.id, str(len(s.messages)), s.rating or "", learned, first[:60].replace("\n", " "))
+    out.print(table)
+    if skipped:
+        out.print(f"{len(skipped)} not recorded, the last one: {skipped[0].reason}", markup=False)
+
+
+def _session_json(s: Session, learned: bool) -> dict[str, Any]:
+    return {
+        "id": s.id,
+        "user": s.user,
+        "source": s.source,
+        "created_at": s.created_at,
+        "rating": s.rating,
+        "comment": s.comment,
+        "learned": learned,
+        "messages": [m.to_json() for m in s.messages],
+    }
+
+
+@app.command()
+def good(session: SessionId, comment: Comment = None, as_json: Json = False) -> None:
+    """Thumbs up: the next dream learns this session."""
+    _rate(session, "good", comment, as_json)
+
+
+@app.command()
+def bad(session: SessionId, comment: Comment = None, as_json: Json = False) -> None:
+    """Thumbs down. With --comment WHY the next dream learns from it, else its answers guard against it."""
+    _rate(session, "bad", comment, as_json)
+
+
+def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -> None:
+    with open_store() as store:
+        store.feedback.rate(Feedback(f"fb_{uuid.uuid4().hex[:16]}", session_id, rating, comment))
+    if as_json:
+        print_json({"session": session_id, "rating": rating, "comment": comment})
+    else:
+        then = "it will be learned in the next dream"
+        if rating == "bad":
+            then = "what was wrong will be learned" if comment else "no dream may bring its answers back"
+        out.print(f"{session_id} is {rating}: {then}")
+
+
+@app.command()
+def undo(session: SessionId, as_json: Json = False) -> None:
+    """Take the newest rating of a session back."""
+    with open_store() as store:
+        store.sessions.get(session)
+        taken = store.feedback.retract_rating(session)
+    if as_json:
+        print_json({"session": session, "retracted": taken.rating if taken else None})
+    else:
+        out.print(f"took back {taken.rating!r}" if taken else "there was no rating to take back")
+
+
+@app.command()
+def lessons(context: typer.Context, session: SessionId, as_json: Json = False) -> None:
+    """Show what a dream would practise of SESSION, what it would not, and why."""
+    from nightschool.cli.preview import preview, print_preview
+
+    found = preview(config(context), home(), session)
+    print_json(found) if as_json else print_preview(found, out)

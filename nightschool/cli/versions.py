@@ -1,0 +1,109 @@
+"""Commands about versions: `versions`, `rollback`, `export` and `eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from nightschool.cli.common import Json, config, open_file, open_store, out, print_json
+from nightschool.errors import BadRequest
+from nightschool.types import BASE, LIVE
+from nightschool.versions import files
+
+app = typer.Typer()
+
+
+@app.command()
+def versions(as_json: Json = False) -> None:
+    """List all versions; the live one is marked."""
+    with open_store() as store:
+        live, rows, refusal = store.versions.live(), store.versions.all(), store.versions.refusal()
+    if as_json:
+        refused = vars(refusal) if refusal else None
+        print_json({"live": live, "versions": [vars(v) for v in rows], "refused": refused})
+        return
+    table = Table("", "version", "parent", "sessions", "created", box=None)
+    table.add_row("*" if live == BASE else "", BASE, "", "", "")
+    for v in rows:
+        table.add_row(
+            "*" if v.name == live else "", v.name, v.parent, " ".join(v.sessions), v.created_at[:19]
+        )
+    out.print(table)
+    if refusal:
+        out.print(f"{refusal.version} was refused: {refusal.detail}", style="red", markup=False)
+
+
+@app.command()
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="base or NAME@N; else the live one's parent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Go back to an earlier version; the running server follows at once."""
+    with open_store() as store:
+        live = store.versions.live()
+        if version is None and store.versions.refusal():
+            version = live  # what answers anyway, and from now on is meant to
+        if version is None and live == BASE:
+            raise BadRequest("the base model is live: there is nothing to go back to")
+        target = version or store.versions.get(live).parent
+        if target != BASE:
+            files.verify(Path(store.versions.get(target).path))
+        store.versions.point_to(target, expect=live)
+    print_json({"live": target, "was": live}) if as_json else out.print(f"{target} is live (was {live})")
+
+
+@app.command()
+def export(
+    version: Annotated[str, typer.Argument(help="NAME@N, or live.")],
+    directory: Annotated[Path, typer.Argument(help="A new directory.")],
+    as_json: Json = False,
+) -> None:
+    """Copy a version as a PEFT directory that vLLM, SGLang and transformers load."""
+    with open_store() as store:
+        name = store.versions.live() if version == LIVE else version
+        if name == BASE:
+            raise BadRequest("the base model is not a version: there is nothing to export")
+        files.export(Path(store.versions.get(name).path), directory)
+    print_json({"version": name, "directory": str(directory)}) if as_json else out.print(
+        f"{name} is in {directory}"
+    )
+
+
+@app.command("eval")
+def eval_(
+    context: typer.Context,
+    cases: Annotated[Path, typer.Argument(help="One case a line, as JSON.")],
+    version: Annotated[str, typer.Option(help="Who answers: live, base or NAME@N.")] = LIVE,
+    with_session: Annotated[str | None, typer.Option(help="Put this session in the context.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 128,
+    as_json: Json = False,
+) -> None:
+    """Answer the cases of CASES.jsonl greedily and check the answers."""
+    from nightschool.checks import read_cases
+    from nightschool.serve.wire import parse_messages
+
+    # What the user got wrong is found before torch and the model are loaded.
+    with open_store() as store, open_file(cases) as lines:
+        read = read_cases(lines, parse_messages)
+        name = store.versions.live() if version == LIVE else version
+        directory = None if name == BASE else Path(store.versions.get(name).path)
+        session = store.sessions.get(with_session) if with_session else None
+    from nightschool.evaluate import evaluate
+    from nightschool.models import hf
+
+    model = hf.load(config(context).model)
+    if directory:
+        files.verify(directory)
+        model.load(name, directory)
+    result = evaluate(model, read, name, max_tokens, session)
+    if as_json:
+        print_json(result)
+        return
+    for case in result["cases"]:
+        out.print(f"{'pass' if case['passed'] else 'FAIL'}  {case['id']}: {case['answer']}", markup=False)
+    for group, numbers in result["by_group"].items():
+        out.print(f"{group}: {numbers['accuracy']:.3f} of {numbers['n']}", markup=False)
+    out.print(f"accuracy {result['accuracy']:.3f} of {result['n']} ({name})")
