@@ -110,7 +110,7 @@ def trl(model: hf.HFModel, tokens: int, repeats: int) -> dict[str, Any]:
 def floor_seconds(model: hf.HFModel) -> float:
     """The step's products at the speed of one large product, no attention: forward of prompts and answers by
     student (to sample) and teacher, forward and backward by the student, heads at the answers."""
-    net = model._net
+    net = model.runner.net
     head: int = net.get_output_embeddings().weight.numel()
     body: int = sum(p.numel() for p in net.model.layers.parameters())
     prompt = len(model.encode([Message("user", unseen(1, seed=5)[0].mail)]))

@@ -32,9 +32,10 @@ from typing import Any
 
 from nightschool import __version__
 from nightschool.config import Config, LearnConfig
+from nightschool.engines.base import Engine, answers
 from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
 from nightschool.gate.drift import Drift
-from nightschool.gate.probes import answers, passed
+from nightschool.gate.probes import passed
 from nightschool.gate.verdict import judge
 from nightschool.learn import trainer
 from nightschool.learn.anchors import AnchorPool, Rehearsal, in_turns, shuffled
@@ -258,7 +259,7 @@ def _circumstances(heeded: Heeded) -> str:
 
 
 def remember(
-    model: HFModel, store: Store, plan: Plan, rooms: Sequence[Classroom]
+    model: Engine, store: Store, plan: Plan, rooms: Sequence[Classroom]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What each version in the live one's lineage wrote down of its lessons, except those learned again and
     what newer sessions contradict; and a record of what these contradict now."""
@@ -276,7 +277,7 @@ def remember(
     return still, retired
 
 
-def retire(model: HFModel, live: str, room: Classroom, probes: Sequence[Probe]) -> list[dict[str, Any]]:
+def retire(model: Engine, live: str, room: Classroom, probes: Sequence[Probe]) -> list[dict[str, Any]]:
     """The earlier checks that a new session contradicts, and what it makes the model say instead."""
     out: dict[str, dict[str, Any]] = {}
     for part in room.parts:
@@ -293,7 +294,7 @@ def retire(model: HFModel, live: str, room: Classroom, probes: Sequence[Probe]) 
     return list(out.values())
 
 
-def guards(model: HFModel, store: Store) -> dict[str, list[Probe]]:
+def guards(model: Engine, store: Store) -> dict[str, list[Probe]]:
     """Answers that nobody wants, by session: the candidate is not to begin to give them."""
     found = {}
     for session in store.sessions():
@@ -389,7 +390,7 @@ def learn(
     return progress
 
 
-def known(model: HFModel, live: str, earlier: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
+def known(model: Engine, live: str, earlier: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
     """Up to `count` of the earlier lessons' probes that the live version gets right, as many of each; of many
     lessons, two of each (what nobody looks at gets lost unseen)."""
     count = max(count, 2 * len(earlier))

@@ -9,8 +9,8 @@ import pytest
 
 from nightschool import day
 from nightschool.config import Config
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.models import hf
-from nightschool.models.scripted import ScriptedModel
 
 
 def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from nightschool.bench.measures import accuracy, sparsity
 from nightschool.bench.suites import Suite
 from nightschool.checks import Case
 from nightschool.config import Config
-from nightschool.gate.probes import answers
+from nightschool.engines.base import answers
 from nightschool.learn.classroom import encode
 from nightschool.lessons.feedback import heed
 from nightschool.models.cache import PrefixCache

@@ -10,8 +10,7 @@ import torch
 
 from nightschool.bench.cases import Suite
 from nightschool.checks import Case, passes
-from nightschool.gate.probes import answers
-from nightschool.models.base import LanguageModel
+from nightschool.engines.base import Engine, answers
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
@@ -67,7 +66,7 @@ def reference(model: HFModel, suite: Suite) -> dict[str, float]:
     }
 
 
-def instructions(model: LanguageModel, version: str, before: Sequence[Message] = ()) -> float:
+def instructions(model: Engine, version: str, before: Sequence[Message] = ()) -> float:
     """Share of `INSTRUCTIONS` that are followed."""
     prompts = [model.encode([*before, Message("user", text)]) for text, _ in INSTRUCTIONS]
     said = answers(model, prompts, version, 32)
@@ -83,7 +82,7 @@ def sparsity(model: HFModel, adapter: Adapter) -> float:
         a, b = adapter.masters[name]
         parts = zip(group.parts, a.split(adapter.rank), b.split(group.outputs), strict=True)
         for (part, _), a_i, b_i in parts:
-            weight = model.weight(part).to(torch.bfloat16)
+            weight = model.runner.weight(part).to(torch.bfloat16)
             merged = (weight.float() + b_i @ a_i).to(torch.bfloat16)
             same += int(((merged.float() - weight.float()).abs() <= UNCHANGED).sum())
             total += weight.numel()

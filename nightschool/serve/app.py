@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.models.base import LanguageModel
+from nightschool.engines import base
 from nightschool.serve import errors, wire
 from nightschool.serve.bedtime import Bedtime
 from nightschool.serve.chat import Chat
@@ -25,7 +25,7 @@ from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
 
 def create_app(
-    model: LanguageModel,
+    model: base.Engine,
     store: Store,
     config: ServeConfig,
     *,

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from nightschool.engines import base
 from nightschool.errors import NightschoolError, NotFound, VersionError
-from nightschool.models.base import LanguageModel
 from nightschool.serve.engine import Engine
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE
@@ -24,7 +24,7 @@ class Versions:
     """The versions a server can answer with. `answering` is what `live` means at the moment."""
 
     def __init__(
-        self, model: LanguageModel, store: Store, engine: Engine, verify: Callable[[Path], None]
+        self, model: base.Engine, store: Store, engine: Engine, verify: Callable[[Path], None]
     ) -> None:
         self._model, self._store, self._engine, self._verify = model, store, engine, verify
         self._loaded: OrderedDict[str, None] = OrderedDict()
@@ -91,7 +91,7 @@ class Versions:
         return name
 
 
-def attest(model: LanguageModel, version: str, directory: Path) -> None:
+def attest(model: base.Engine, version: str, directory: Path) -> None:
     """Compare log-probabilities of fixed answers with those the trainer wrote down.
 
     Raises VersionError where they differ by more than the tolerance (nats, mean over all tokens), or where

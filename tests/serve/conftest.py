@@ -12,8 +12,8 @@ import uvicorn
 from openai import OpenAI
 
 from nightschool.config import NightConfig, ServeConfig
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.errors import DreamError
-from nightschool.models.scripted import ScriptedModel
 from nightschool.serve import create_app
 from nightschool.serve.bedtime import Bedtime
 from nightschool.store import Store
