@@ -32,7 +32,7 @@ from typing import Any
 
 from nightschool import __version__
 from nightschool.config import Config, LearnConfig
-from nightschool.engines.base import Engine, answers
+from nightschool.engines.base import Engine, Text, answers
 from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
 from nightschool.gate.drift import Drift
 from nightschool.gate.probes import passed
@@ -294,7 +294,7 @@ def retire(model: Engine, live: str, room: Classroom, probes: Sequence[Probe]) -
     return list(out.values())
 
 
-def guards(model: Engine, store: Store) -> dict[str, list[Probe]]:
+def guards(model: Text, store: Store) -> dict[str, list[Probe]]:
     """Answers that nobody wants, by session: the candidate is not to begin to give them."""
     found = {}
     for session in store.sessions():

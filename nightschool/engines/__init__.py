@@ -1,5 +1,4 @@
-"""Who answers. An engine generates, scores and loads versions; the rest of Nightschool asks it by version
-name.
+"""Who answers. An engine generates, scores and loads versions, which are addressed by name.
 
     base      the vocabulary (requests, tokens, prefixes) and the protocols `Text`, `Batch`, `Engine`
     tools     tool schemas and calls as plain text, for chat templates that do not know them

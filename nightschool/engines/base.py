@@ -15,15 +15,13 @@ from nightschool.types import BASE, Message, Tools
 Tokens = Sequence[int]
 PromptAnswer = tuple[Tokens, Tokens]
 FinishReason = Literal["stop", "length"]
-# Rows decoded together unless told otherwise: a step of 32 costs about three of one row
-# (docs/performance.md).
+# Rows decoded together by default: a step of 32 costs about three of one row (docs/performance.md).
 AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. Temperature 0 is greedy. A row with a seed draws the same tokens whatever its
-    neighbours."""
+    """How to sample. Temperature 0 is greedy. A row's seed fixes its draws, whatever its neighbours."""
 
     max_tokens: int
     temperature: float = 0.0
@@ -124,9 +122,7 @@ class Engine(Text, Protocol):
     Every method that takes a version raises VersionError if it is not loaded.
     """
 
-    prefill_chunk: (
-        int  # prompt tokens that a serving step can prefill without delaying the decoding rows much
-    )
+    prefill_chunk: int  # prompt tokens that a serving step can take in without delaying the other rows much
 
     def generate(
         self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE

@@ -47,7 +47,7 @@ class TextPrefix:
 class ScriptedModel:
     """An `Engine`. Tokens are Unicode code points, EOS is 0. `before_step` runs before every step."""
 
-    prefill_chunk = 256
+    prefill_chunk = 256  # no effect: prompts are read at once
 
     def __init__(self, script: Script, *, name: str = "scripted", context_length: int = 4096) -> None:
         self.name, self.context_length, self.eos = name, context_length, [EOS]

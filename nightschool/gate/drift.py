@@ -13,7 +13,7 @@ from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 
 _SEED = 7_001  # the base model's answers are the same ones for every dream
-_SCORED_AT_ONCE = 8  # answers in one forward; bounds its memory, not measured
+_ANSWERS_A_FORWARD = 8  # answers in one forward; bounds its memory, not measured
 
 
 class Drift:
@@ -48,4 +48,4 @@ class Drift:
     ) -> list[torch.Tensor]:
         asked = prompts or [prompt for prompt, _ in self._pairs]
         pairs = [(prompt, answer) for prompt, (_, answer) in zip(asked, self._pairs, strict=True)]
-        return self._model.hidden(pairs, version, prefix, at_once=_SCORED_AT_ONCE)
+        return self._model.hidden(pairs, version, prefix, at_once=_ANSWERS_A_FORWARD)

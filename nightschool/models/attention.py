@@ -195,8 +195,7 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
 
 
 def _padding(lengths: Sequence[int]) -> Tensor:
-    """For padded rows, the index of each token in the packed row, [rows, longest]; padding repeats token
-    0."""
+    """The index in the packed row of each token of padded rows, [rows, longest]; 0 where there is none."""
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
     at = torch.arange(max(lengths))[None] + torch.tensor(starts)[:, None]
     return at.masked_fill(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None], 0)

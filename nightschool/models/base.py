@@ -1,5 +1,4 @@
-"""What learning asks of a model beyond an `engines.base.Engine`: hidden states, logits and their
-gradients."""
+"""What learning asks of a model beyond an `engines.base.Engine`."""
 
 from __future__ import annotations
 

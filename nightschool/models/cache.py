@@ -53,8 +53,7 @@ class PrefixPool:
     """Keys and values of earlier prompts and answers, for prompts that begin with the same tokens: the next
     turn of a chat, a system prompt. Holds at most `max_tokens`; the least recently used go first."""
 
-    # Fewest tokens that are worth pooling or reusing. Not measured: a chat template's opening alone is
-    # shorter.
+    # Fewest tokens worth pooling or reusing. Not measured: more than a chat template's opening marks.
     MIN_SHARED = 16
 
     def __init__(self, max_tokens: int) -> None:
@@ -114,8 +113,7 @@ class RowCache:
             self.lengths[row] = last
 
     def begin(self) -> Tensor | None:
-        """Start a step of one token a row; its mask [rows, 1, 1, longest], or None if all are equally
-        long."""
+        """Start a step of one token a row; its mask [rows, 1, 1, longest], None for rows of one length."""
         longest = max(self.lengths) + 1
         self._reserve([kv[0] for kv in self._layers], len(self.lengths), longest)
         device, dtype = self._layers[0].device, self._layers[0].dtype

@@ -29,9 +29,8 @@ _SILU = (nn.SiLU, type(ACT2FN["silu"]))
 # Tokens above which each layer is computed again in the backward. Half the memory in about the same time
 # there; at 800 tokens a third slower (docs/performance.md).
 _MAX_STORED_TOKENS = 1024
-_MAX_REORDERED_TOKENS = (
-    64  # tokens up to which oneDNN's packed weights are faster than plain ones (measured there)
-)
+# Tokens up to which oneDNN's packed weights are faster than plain ones (docs/performance.md).
+_MAX_REORDERED_TOKENS = 64
 
 
 def supports(config: Any) -> bool:
@@ -210,10 +209,10 @@ def rotated(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
     return torch.addcmul(x_THD * cos_T1D, x_THD.roll(x_THD.shape[-1] // 2, -1), sin_T1D)
 
 
-def gated(act: nn.Module, gate_up_TD: Tensor) -> Tensor:
-    """act(first half) * second half."""
-    if isinstance(act, _SILU) and native.serves(gate_up_TD):
-        return native.gated_silu(gate_up_TD)
-    gate, up = gate_up_TD.chunk(2, -1)
+def gated(act: nn.Module, gate_up: Tensor) -> Tensor:
+    """act(first half) * second half: [tokens, 2 * inner] -> [tokens, inner]."""
+    if isinstance(act, _SILU) and native.serves(gate_up):
+        return native.gated_silu(gate_up)
+    gate, up = gate_up.chunk(2, -1)
     out: Tensor = act(gate) * up
     return out

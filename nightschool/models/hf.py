@@ -69,8 +69,7 @@ def _multiplies_bfloat16() -> bool:
 
 
 class HFModel(ChatText):
-    """An `engines.base.Engine` and a `models.base.Trainable`: text, the forwards, and adapters by version
-    name."""
+    """An `engines.base.Engine` and a `models.base.Trainable`: text, forwards, and adapters by name."""
 
     def __init__(self, net: Any, tokenizer: Any, name: str) -> None:
         self.runner = Runner(net)

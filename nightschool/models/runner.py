@@ -20,14 +20,13 @@ from nightschool.models.cache import Cache, PrefixCache, common_length, joined, 
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
 
-# Tokens that prompts must share for the shared part to be worth a forward of its own. Not measured: fewer
-# than in any system turn, more than the opening marks of a chat template.
+# Tokens that prompts must share for the shared part to get a forward of its own. Not measured: more than a
+# chat template's opening marks, fewer than a system turn.
 _MIN_SHARED = 8
 
 
 class Runner:
-    """A frozen network. Adapters are given to each forward; which version is meant by a name is not known
-    here."""
+    """A frozen network. Each forward is given its adapter; versions' names are not known here."""
 
     def __init__(self, net: Any) -> None:
         net.eval().requires_grad_(False)
@@ -53,8 +52,7 @@ class Runner:
         adapter: lora.Adapter | None,
         before: Sequence[int] | None = None,
     ) -> list[Tensor]:
-        """Final hidden states [length, width] of rows that run packed, row i behind `before[i]` cached
-        tokens."""
+        """Final hidden states [length, width] of packed rows, row i behind `before[i]` cached tokens."""
         lengths = [len(row) for row in rows]
         before = before or [0] * len(rows)
         for n, b in zip(lengths, before, strict=True):

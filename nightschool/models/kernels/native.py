@@ -71,7 +71,7 @@ def _compile(compiler: str, built: Path) -> None:
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether these operations support these tensors, here and now (they have no gradients)."""
+    """Whether these operations support these tensors, here and now (there are no gradients)."""
     supported = all(x.dtype == torch.bfloat16 and x.device.type == "cpu" for x in tensors)
     return supported and not torch.is_grad_enabled() and library() is not None
 
@@ -92,11 +92,11 @@ def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> None:
     _library().rotate(*heads_at, *angles_at, tokens, heads, width)
 
 
-def gated_silu(gate_up_TD: Tensor) -> Tensor:
-    """silu(first half) * second half."""
-    tokens, width = gate_up_TD.shape[0], gate_up_TD.shape[1] // 2
-    out = gate_up_TD.new_empty((tokens, width))
-    _library().gated_silu(gate_up_TD.data_ptr(), out.data_ptr(), tokens, width)
+def gated_silu(gate_up: Tensor) -> Tensor:
+    """silu(first half) * second half: [tokens, 2 * inner] -> [tokens, inner]."""
+    tokens, width = gate_up.shape[0], gate_up.shape[1] // 2
+    out = gate_up.new_empty((tokens, width))
+    _library().gated_silu(gate_up.data_ptr(), out.data_ptr(), tokens, width)
     return out
 
 
