@@ -125,9 +125,7 @@ class ScriptedBatch:
 
     def __init__(self, model: ScriptedModel, before: tuple[int, ...]) -> None:
         self._model, self._before = model, before
-        self._rows: dict[
-            int, tuple[str, list[int], int]
-        ] = {}  # version, tokens to come, how many are allowed
+        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, tokens to come, tokens left
         self._next = 0
 
     def __len__(self) -> int:

@@ -10,10 +10,10 @@
     runner     prefill, hidden states and logits: the only caller of decoder and generic
     decode     a batch of rows, one token each a step
     text       the tokenizer and the chat template
-    hf         `load`, and `HFModel`, which puts all of this together as an `Engine` and a `Trainable`
+    hf         `load`, and `HFModel`: all of this as an `Engine` and a `Trainable`
 
-A forward runs packed: one row of tokens, whatever rows of text they are from. Final hidden states pass between
-the runner and the losses; logits exist only for a few tokens at a time.
+A forward runs packed: one row of tokens, whatever rows of text they are from. Final hidden states go from the
+runner to the losses; logits exist only for a few tokens at a time.
 
 Tensor names end in one letter a dimension (1: a dimension of size 1):
 

@@ -1,1 +1,1 @@
-"""Operations that torch does slowly on a CPU: `native` (C++ on bfloat16), `norm`, and what `processor` has."""
+"""Operations that are slow in torch on a CPU (`native`, in C++, and `norm`); `processor`: its features."""

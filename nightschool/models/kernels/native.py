@@ -25,10 +25,8 @@ from nightschool.models.embedded import cache_dir
 from nightschool.models.kernels.processor import instructions
 
 BLOCK = 32  # outputs in a block of packed weights; the same in native.cpp
-WIDTHS = (
-    64,
-    128,
-)  # widths of a head that `attend` and `attend_prefix` support: those native.cpp is compiled for
+# Widths of a head that `attend` and `attend_prefix` support: those that native.cpp is compiled for.
+WIDTHS = (64, 128)
 _SOURCE = Path(__file__).with_suffix(".cpp")
 _FLAGS = "-O3 -march=native -fopenmp -fno-math-errno -fno-trapping-math -shared -fPIC".split()
 _ARGUMENTS = {
