@@ -56,7 +56,7 @@ def _step(model: HFModel, drills: Sequence[Drill], layers: Sequence[Tensor]) -> 
     rows = [[*d.student, *answer[:-1]] for d, answer in zip(drills, answers, strict=True)]
     past = [kv.to(model.dtype) for kv in layers]
     attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
-    hidden = model.run_rows(rows, attention, None, before)
+    hidden = model.runner.run_rows(rows, attention, None, before)
     said = [h[len(d.student) - 1 :] for h, d in zip(hidden, drills, strict=True)]
     thoughts = [d.thought_AD for d in drills if d.thought_AD is not None]
     back(model, said, [Distil(torch.cat(thoughts), forward_kl)], [len(said)])

@@ -13,7 +13,7 @@ from bench.measures import accuracy, sparsity
 from bench.work.cases import Suite
 from nightschool.checks import Case
 from nightschool.config import Config
-from nightschool.gate.probes import answers
+from nightschool.engines.base import answers
 from nightschool.learn.classroom import encode
 from nightschool.lessons.feedback import heed
 from nightschool.lessons.select import lesson_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nightschool.models.processor import instructions, told
+from nightschool.models.kernels.processor import cpuinfo, instructions
 
 
 def describe() -> str:
@@ -15,4 +15,4 @@ def describe() -> str:
     units = "AMX" if "amx_bf16" in known else "AVX-512 bf16, no AMX" if "avx512_bf16" in known else "no bf16"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
-    return f"{cores}, {told('model name') or 'CPU'}, {units}{gpu}, torch {torch.__version__}"
+    return f"{cores}, {cpuinfo('model name') or 'CPU'}, {units}{gpu}, torch {torch.__version__}"

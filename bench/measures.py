@@ -10,10 +10,9 @@ import torch
 
 from bench.work.cases import Suite
 from nightschool.checks import Case, passes
+from nightschool.engines.base import Engine, answers
 from nightschool.gate.drift import Drift
-from nightschool.gate.probes import answers
 from nightschool.lessons.anchors import probe_anchors
-from nightschool.models.base import LanguageModel
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
@@ -79,7 +78,7 @@ def drift_from_base(model: HFModel) -> Drift:
     return Drift(model, unrelated(model))
 
 
-def instructions(model: LanguageModel, version: str, before: Sequence[Message] = ()) -> float:
+def instructions(model: Engine, version: str, before: Sequence[Message] = ()) -> float:
     """Share of `INSTRUCTIONS` that are followed."""
     prompts = [model.encode([*before, Message("user", text)]) for text, _ in INSTRUCTIONS]
     said = answers(model, prompts, version, 32)
@@ -95,7 +94,7 @@ def sparsity(model: HFModel, adapter: Adapter) -> float:
         a, b = adapter.masters[name]
         parts = zip(group.parts, a.split(adapter.rank), b.split(group.outputs), strict=True)
         for (part, _), a_i, b_i in parts:
-            weight = model.weight(part).to(torch.bfloat16)
+            weight = model.runner.weight(part).to(torch.bfloat16)
             merged = (weight.float() + b_i @ a_i).to(torch.bfloat16)
             same += int(((merged.float() - weight.float()).abs() <= UNCHANGED).sum())
             total += weight.numel()

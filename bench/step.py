@@ -113,7 +113,7 @@ def floor_seconds(model: hf.HFModel) -> float:
     """A lower bound: the step's matrix products, without attention, at the speed of one large product.
     Student (to sample) and teacher run forward over prompts and answers, the student forward and backward,
     all three with the head at the answers."""
-    net = model._net
+    net = model.runner.net
     head: int = net.get_output_embeddings().weight.numel()
     body: int = sum(p.numel() for p in net.model.layers.parameters())
     prompt = len(model.encode(invoice_cases(1, seed=REQUESTS)[0].messages))

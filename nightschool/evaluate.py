@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from nightschool.checks import Case, passes
-from nightschool.gate.probes import answers
-from nightschool.models.base import LanguageModel
+from nightschool.engines.base import Engine, answers
 from nightschool.types import Message, Session
 
 
 def evaluate(
-    model: LanguageModel, cases: Sequence[Case], version: str, max_tokens: int, session: Session | None = None
+    model: Engine, cases: Sequence[Case], version: str, max_tokens: int, session: Session | None = None
 ) -> dict[str, Any]:
     """Accuracy over all cases and by group; with `session`, its turns stand before every case."""
     prompts = [model.encode(_turns(case, session), session.tools if session else ()) for case in cases]

@@ -9,8 +9,8 @@ import pytest
 
 from nightschool import day
 from nightschool.config import Config
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.models import hf
-from nightschool.models.scripted import ScriptedModel
 from nightschool.night.launch import yield_to_others
 
 

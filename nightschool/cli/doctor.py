@@ -68,7 +68,7 @@ def _torch(config: Config, home: Path) -> Finding:
 
 
 def _native(config: Config, home: Path) -> Finding:
-    from nightschool.models import native
+    from nightschool.models.kernels import native
 
     if native.library() is None:
         return Finding("compiler", "warn", "none: answers come slower", "install g++, or set CXX")

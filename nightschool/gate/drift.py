@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
+from nightschool.engines.base import respond
 from nightschool.learn.losses import forward_kl
-from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 
 _SEED = 7_001  # the base model's answers are the same ones for every dream
-_ROWS = 8  # scored together
+_ANSWERS_A_FORWARD = 8  # answers in one forward; bounds its memory, not measured
 
 
 class Drift:
@@ -21,11 +21,8 @@ class Drift:
 
     def __init__(self, model: HFModel, prompts: Sequence[tuple[int, ...]], max_tokens: int = 32) -> None:
         self._model = model
-        requests = [
-            GenerateRequest(p, Sampling(max_tokens, 1.0, seed=_SEED + i)) for i, p in enumerate(prompts)
-        ]
-        answers = generate(model, requests, at_once=len(requests))
-        self._pairs = [(r.tokens, tuple(a.tokens)) for r, a in zip(requests, answers, strict=True)]
+        answers = respond(model, prompts, BASE, max_tokens, temperature=1.0, seed=_SEED, at_once=len(prompts))
+        self._pairs = [(p, tuple(a.tokens)) for p, a in zip(prompts, answers, strict=True)]
         self._base = self._hidden(BASE)
 
     def __call__(
@@ -49,12 +46,6 @@ class Drift:
     def _hidden(
         self, version: str, prompts: Sequence[tuple[int, ...]] = (), prefix: PrefixCache | None = None
     ) -> list[torch.Tensor]:
-        adapter = self._model.adapter(version)
         asked = prompts or [prompt for prompt, _ in self._pairs]
         pairs = [(prompt, answer) for prompt, (_, answer) in zip(asked, self._pairs, strict=True)]
-        out: list[torch.Tensor] = []
-        with torch.no_grad():
-            for i in range(0, len(self._pairs), _ROWS):
-                hidden = self._model.answers_hidden(pairs[i : i + _ROWS], adapter, prefix)
-                out += [h.clone() for h in hidden]
-        return out
+        return self._model.hidden(pairs, version, prefix, at_once=_ANSWERS_A_FORWARD)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nightschool.engines.base import PromptAnswer, respond
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.rules.common import Teaching
-from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.cache import PrefixCache
-from nightschool.models.hf import HFModel, Pair, logprobs
+from nightschool.models.hf import HFModel, logprobs
 
 GAP = 0.05  # nats per token: less is no lesson
 SURE = -0.7  # nats per token: how sure the teacher must be of its answer to a question it asked itself
@@ -104,24 +104,21 @@ def _refusal(drill: Drill, gap: float, teacher: _View, student: _View) -> str | 
 
 @torch.no_grad()
 def _views(
-    model: HFModel, version: str, pairs: Sequence[Pair], prefix: PrefixCache | None = None
+    model: HFModel, version: str, pairs: Sequence[PromptAnswer], prefix: PrefixCache | None = None
 ) -> list[_View]:
     out = []
-    for start in range(0, len(pairs), _TOGETHER):
-        some = pairs[start : start + _TOGETHER]
-        hidden = model.answers_hidden(some, model.adapter(version), prefix)
-        for (_, answer), hidden_AD in zip(some, hidden, strict=True):
-            logits_AV, answer_A = model.logits(hidden_AD), torch.tensor(list(answer), device=model.device)
-            sure = float(logprobs(logits_AV, answer_A).mean())
-            right = bool((logits_AV.argmax(-1) == answer_A).all())
-            out.append(_View(hidden_AD.clone(), sure, right))  # a view would keep the whole forward alive
+    hidden = model.hidden(pairs, version, prefix, at_once=_TOGETHER)
+    for (_, answer), hidden_AD in zip(pairs, hidden, strict=True):
+        logits_AV, answer_A = model.logits(hidden_AD), torch.tensor(list(answer), device=model.device)
+        sure = float(logprobs(logits_AV, answer_A).mean())
+        right = bool((logits_AV.argmax(-1) == answer_A).all())
+        out.append(_View(hidden_AD, sure, right))
     return out
 
 
 def _own_answers(teaching: Teaching, course: Course) -> dict[str, tuple[tuple[int, ...], bool]]:
     """What the teacher says where no right answer is known, and whether it came to an end."""
     unknown = [d for d in course.drills if d.answer is None]
-    sampling = Sampling(teaching.config.max_new_tokens)
-    requests = [GenerateRequest(d.teacher, sampling, course.teacher) for d in unknown]
-    said = generate(teaching.model, requests, prefix=course.prefix)
+    prompts, longest = [d.teacher for d in unknown], teaching.config.max_new_tokens
+    said = respond(teaching.model, prompts, course.teacher, longest, course.prefix)
     return {d.id: (tuple(a.tokens), a.finish == "stop") for d, a in zip(unknown, said, strict=True)}

@@ -9,14 +9,13 @@ from itertools import zip_longest
 from statistics import mean
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
-from nightschool.models.base import GenerateRequest, Sampling, generate
-from nightschool.models.hf import HFModel, Pair
+from nightschool.engines.base import PromptAnswer, respond
+from nightschool.models.hf import HFModel
 
 Prompt = tuple[int, ...]
-Surprise = Callable[[Sequence[Pair]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
+Surprise = Callable[[Sequence[PromptAnswer]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
 _T = TypeVar("_T")
 
 
@@ -53,15 +52,18 @@ class AnchorPool:
     def _answer_more(self) -> None:
         start = len(self._known)
         prompts = self._order[start : start + self.CHUNK]
-        requests = [
-            GenerateRequest(p, Sampling(self._max_tokens, 1.0, seed=self._seed + start + i), self._version)
-            for i, p in enumerate(prompts)
-        ]
-        answers = [tuple(g.tokens) for g in generate(self._model, requests, at_once=self.CHUNK)]
-        pairs = list(zip(prompts, answers, strict=True))
-        with torch.no_grad():
-            hidden = self._model.answers_hidden(pairs, self._model.adapter(self._version))
-        self._known += [Anchor(p, a, h.clone()) for (p, a), h in zip(pairs, hidden, strict=True)]
+        found = respond(
+            self._model,
+            prompts,
+            self._version,
+            self._max_tokens,
+            temperature=1.0,
+            seed=self._seed + start,
+            at_once=self.CHUNK,
+        )
+        pairs = [(p, tuple(g.tokens)) for p, g in zip(prompts, found, strict=True)]
+        hidden = self._model.hidden(pairs, self._version)
+        self._known += [Anchor(p, a, h) for (p, a), h in zip(pairs, hidden, strict=True)]
 
 
 class Rehearsal:
@@ -75,12 +77,12 @@ class Rehearsal:
     ASKED = 2  # pairs of a lesson by which it is seen how it fares
     CALM = 0.05  # nats: what is as good as ever comes up now and then, too
 
-    def __init__(self, lessons: Sequence[Sequence[Pair]], seed: int | str) -> None:
+    def __init__(self, lessons: Sequence[Sequence[PromptAnswer]], seed: int | str) -> None:
         """`lessons` of (prompt, answer)."""
         known = [[pair for pair in some if pair[1]] for some in lessons]
         self._lessons, self._seed = [some for some in known if some], seed
 
-    def take(self, step: int, count: int, surprise: Surprise) -> list[Pair]:
+    def take(self, step: int, count: int, surprise: Surprise) -> list[PromptAnswer]:
         """`count` pairs for a round that begins with `step`, mixed; `surprise` is the student's then."""
         if not self._lessons or not count:
             return []

@@ -8,10 +8,10 @@ from itertools import chain
 
 from torch import Tensor
 
+from nightschool.engines.base import Engine, answers
 from nightschool.errors import DreamError
-from nightschool.models.base import GenerateRequest, Sampling, generate
-from nightschool.models.cache import PrefixCache
-from nightschool.models.hf import HFModel, common_length
+from nightschool.models.cache import PrefixCache, common_length
+from nightschool.models.hf import HFModel
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
@@ -94,15 +94,14 @@ def _prompts(
     )
 
 
-def answered(model: HFModel, lesson: Lesson, texts: Sequence[str], version: str, longest: int) -> list[str]:
+def answered(model: Engine, lesson: Lesson, texts: Sequence[str], version: str, longest: int) -> list[str]:
     """What `version` says to each of these user turns with the session in its context."""
     prompts = [model.encode([*lesson.context, Message("user", t)], lesson.tools) for t in texts]
     if not prompts:
         return []
     shared = common_length(prompts)
     prefix = model.prefix(prompts[0][:shared], version)
-    requests = [GenerateRequest(tuple(p[shared:]), Sampling(longest), version) for p in prompts]
-    return [model.decode(a.tokens).strip() for a in generate(model, requests, prefix=prefix)]
+    return answers(model, [p[shared:] for p in prompts], version, longest, prefix)
 
 
 def stretches(

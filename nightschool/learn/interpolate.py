@@ -29,4 +29,4 @@ def _stand(model: HFModel, student: Adapter, start: Adapter, end: Adapter, share
     student.approach(start, 1.0)
     student.approach(end, share)
     student.refresh()
-    model.put(STUDENT, student)
+    model.publish(STUDENT, student)

@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nightschool.engines.base import PromptAnswer
 from nightschool.learn.losses import Divergence, reverse_kl
-from nightschool.models.hf import HFModel, Pair
-from nightschool.models.lora import Adapter
+from nightschool.models.base import Trainable
 
 _CHUNK = 128  # tokens that go through the output head together: no larger part of the vocabulary is ever held
 
@@ -19,7 +19,7 @@ _CHUNK = 128  # tokens that go through the output head together: no larger part 
 class Signal(Protocol):
     """What a batch of answers is to teach. Its N tokens are those of all answers, one after the other."""
 
-    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
         """For a stretch of tokens and the student's logits there: the loss of each token [C] (to report), and
         the derivative by the logits of what is to fall [C, V], weights included."""
         ...
@@ -33,7 +33,7 @@ class Distil:
     divergence: Divergence
     weight: float = 1.0
 
-    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
         loss_C, gradient_CV = self.divergence(model.logits(self.teacher_ND[tokens]), student_CV)
         return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_ND))
 
@@ -45,7 +45,7 @@ class Imitate:
     answers: Sequence[Sequence[int]]
     weight: float = 1.0
 
-    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
         said_N = _flat(self.answers, student_CV.device)
         loss_C, gradient_CV = _surprise(student_CV, said_N[tokens])
         return loss_C, gradient_CV.mul_(self.weight / len(said_N))
@@ -64,7 +64,7 @@ class Reinforce:
     beta: float
     clip: float = 0.2
 
-    def __call__(self, model: HFModel, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
         said_N = _flat(self.answers, student_CV.device)
         advantage_C = _flat(
             [[a] * len(y) for a, y in zip(self.advantages, self.answers, strict=True)], student_CV.device
@@ -94,21 +94,22 @@ def _surprise(student_CV: Tensor, said_C: Tensor) -> tuple[Tensor, Tensor]:
     return loss_C, gradient_CV
 
 
-Batch = tuple[Sequence[Pair], Signal]  # answers, and what they are to teach
+Batch = tuple[Sequence[PromptAnswer], Signal]  # answers, and what they are to teach
 
 
-def accumulate(model: HFModel, student: Adapter, batches: Sequence[Batch]) -> list[Tensor]:
-    """Add the gradient of all signals to the student's masters; returns each batch's losses by token [N].
+def accumulate(model: Trainable, student: str, batches: Sequence[Batch]) -> list[Tensor]:
+    """Add the gradient of all signals to the masters of version `student`; returns each batch's losses by
+    token [N].
 
     One forward and one backward serve all batches. Equal to backpropagating through the output head and the
     losses at once, without ever holding their [N, V] tensors.
     """
-    hidden = model.learning_hidden([pair for pairs, _ in batches for pair in pairs], student)
+    hidden = model.train_hidden([pair for pairs, _ in batches for pair in pairs], student)
     return back(model, hidden, [signal for _, signal in batches], [len(pairs) for pairs, _ in batches])
 
 
 def back(
-    model: HFModel, hidden: Sequence[Tensor], signals: Sequence[Signal], counts: Sequence[int]
+    model: Trainable, hidden: Sequence[Tensor], signals: Sequence[Signal], counts: Sequence[int]
 ) -> list[Tensor]:
     """Send each signal back through the final hidden states of its answers (`counts` of them); returns each
     signal's losses by token [N]."""
@@ -124,11 +125,11 @@ def back(
 
 
 @torch.no_grad()
-def _through_head(model: HFModel, signal: Signal, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+def _through_head(model: Trainable, signal: Signal, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
     losses, gradients = [], []
     for start in range(0, len(hidden_ND), _CHUNK):
         tokens = slice(start, start + _CHUNK)
         loss_C, gradient_CV = signal(model, tokens, model.logits(hidden_ND[tokens]))
         losses.append(loss_C)
-        gradients.append(model.logits_back(gradient_CV))
+        gradients.append(model.logits_vjp(gradient_CV))
     return torch.cat(losses), torch.cat(gradients)

@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 
 from nightschool.config import LearnConfig
+from nightschool.engines.base import PromptAnswer
 from nightschool.learn import checkpoint
 from nightschool.learn.anchors import AnchorPool, Rehearsal, shuffled
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Rule, Trajectory
 from nightschool.learn.step import Batch, Distil, Imitate, accumulate
-from nightschool.models.hf import HFModel, Pair
+from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 
 NEARLY = 0.9  # share of held-back practice from which more steps are not worth much
@@ -90,11 +91,11 @@ def train(
         progress = run.progress = Progress(**{**saved, "history": [(s, a) for s, a in saved["history"]]})
     while not finished(progress, config):
         steps = range(progress.step, min(progress.step + config.round_steps, config.steps))
-        model.put(STUDENT, adapter)
+        model.publish(STUDENT, adapter)
         for done in run.round(steps):
             if progress.step > steps[-1]:
                 run.average.refresh()
-                model.put(STUDENT, run.average)
+                model.publish(STUDENT, run.average)
                 right = measure()
                 accuracy = accuracy_of(right)
                 progress.history.append((progress.step, accuracy))
@@ -106,7 +107,7 @@ def train(
     adapter.trainable(False)
     adapter.approach(best, 1.0)
     adapter.refresh()
-    model.put(STUDENT, adapter)
+    model.publish(STUDENT, adapter)
     return progress
 
 
@@ -174,7 +175,7 @@ class _Run:
             rehearsed = old[i :: len(steps)]
             yield self._step(step, tries[i], lessons[i], rehearsed, rollout_s, teacher_s)
 
-    def _surprise(self, pairs: Sequence[Pair]) -> list[float]:
+    def _surprise(self, pairs: Sequence[PromptAnswer]) -> list[float]:
         """-log q(answer) of the student, in nats."""
         return [-sum(logprobs) for logprobs in self.model.score(pairs, STUDENT)]
 
@@ -191,7 +192,7 @@ class _Run:
         step: int,
         trajectories: Sequence[Trajectory],
         lesson: Batch,
-        rehearsed: Sequence[Pair],
+        rehearsed: Sequence[PromptAnswer],
         rollout_s: float,
         teacher_s: float,
     ) -> StepReport:
@@ -204,7 +205,7 @@ class _Run:
             batches.append(([(a.prompt, a.answer) for a in held], calm))
         if rehearsed:
             batches.append((rehearsed, Imitate([answer for _, answer in rehearsed], config.anchor_weight)))
-        losses = accumulate(self.model, self.adapter, batches)
+        losses = accumulate(self.model, STUDENT, batches)
         loss, *anchor_loss = (float(loss_N.mean()) for loss_N in losses)
         torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), config.max_grad_norm)
         self.optimizer.step()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from nightschool.models.base import LanguageModel
+from nightschool.engines.base import Engine
 from nightschool.types import Message
 
 PROBE_EVERY = 5  # the file is sorted by kind, so both shares cover all kinds
@@ -28,6 +28,6 @@ def probe_anchors() -> tuple[str, ...]:
     return _all()[::PROBE_EVERY]
 
 
-def encoded(model: LanguageModel, texts: Iterable[str]) -> list[tuple[int, ...]]:
+def encoded(model: Engine, texts: Iterable[str]) -> list[tuple[int, ...]]:
     """The prompt of each, asked by itself."""
     return [tuple(model.encode([Message("user", text)])) for text in texts]

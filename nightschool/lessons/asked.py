@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from nightschool.models.base import GenerateRequest, LanguageModel, Sampling, generate
+from nightschool.engines.base import Engine, respond
 from nightschool.types import Lesson, Message, PracticeRequest
 
 _LONGEST = 40  # tokens of a question
 _HEAT = 0.8
 
 
-def ask(model: LanguageModel, lesson: Lesson, count: int, version: str, seed: int) -> list[PracticeRequest]:
+def ask(model: Engine, lesson: Lesson, count: int, version: str, seed: int) -> list[PracticeRequest]:
     """Up to `count` different questions: what the model takes to be the user's next turn after the session
     (arXiv 2406.08464 has models write users' turns so). Whether the session answers them is for the admission
     to see."""
     one, other = (model.encode([*lesson.context, Message("user", x)], lesson.tools) for x in "AZ")
     begun = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
     prefix, last = model.prefix(begun[:-1], version), (begun[-1],)
-    samplings = [Sampling(_LONGEST, _HEAT, seed=seed * 1_009 + i) for i in range(count)]
-    rows = [GenerateRequest(last, sampling, version) for sampling in samplings]
-    said = [g for g in generate(model, rows, prefix=prefix) if g.finish == "stop"]
+    found = respond(model, [last] * count, version, _LONGEST, prefix, temperature=_HEAT, seed=seed * 1_009)
+    said = [g for g in found if g.finish == "stop"]
     texts = dict.fromkeys(text for g in said if (text := _question(model.decode(g.tokens))))
     known = {m.content for m in lesson.context}
     system = tuple(m for m in lesson.context if m.role == "system")

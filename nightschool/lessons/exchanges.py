@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nightschool.engines.tools import render_assistant
 from nightschool.lessons.entities import find
-from nightschool.models.tools import said
 from nightschool.types import Drop, Message
 
 # How a user begins when a turn only mends the answer before it.
@@ -71,7 +71,7 @@ def alone(context: Sequence[Message], task: Task, rejected: Collection[int] = ()
         Exchange(
             system,
             (request, *context[start + 1 : i]),
-            None if i in rejected else said(context[i]).strip(),
+            None if i in rejected else render_assistant(context[i]).strip(),
             step,
         )
         for step, i in enumerate(turns)
@@ -87,7 +87,7 @@ def replays(context: Sequence[Message], task: Task, rejected: Collection[int] = 
         later = task.parts[n + 1 :]
         corrected = any(_CORRECTS.match(context[start].content) for start, _ in later)
         for step, i in enumerate(_assistant_turns(context, part)):
-            right: str | None = said(context[i]).strip()
+            right: str | None = render_assistant(context[i]).strip()
             if corrected or i in rejected:
                 right = _last_word(context, later, rejected)
             out.append(Exchange(tuple(context[:first]), tuple(context[first:i]), right, step))
@@ -99,17 +99,21 @@ def _last_word(
 ) -> str | None:
     """The only answer of the last part, if there is just one."""
     turns = _assistant_turns(context, later[-1]) if later else []
-    return said(context[turns[0]]).strip() if len(turns) == 1 and turns[0] not in rejected else None
+    return (
+        render_assistant(context[turns[0]]).strip() if len(turns) == 1 and turns[0] not in rejected else None
+    )
 
 
 def _assistant_turns(context: Sequence[Message], part: tuple[int, int]) -> list[int]:
     """Where the model said something."""
-    return [i for i in range(*part) if context[i].role == "assistant" and said(context[i]).strip()]
+    return [
+        i for i in range(*part) if context[i].role == "assistant" and render_assistant(context[i]).strip()
+    ]
 
 
 def _answer(context: Sequence[Message], part: tuple[int, int]) -> str:
     turns = _assistant_turns(context, part)
-    return said(context[turns[-1]]) if turns else ""
+    return render_assistant(context[turns[-1]]) if turns else ""
 
 
 def _follows_up(request: str, turn: str, answer: str) -> bool:

@@ -1,11 +1,11 @@
-"""How the tokens of one forward see each other, and what was computed before.
+"""Which tokens of one forward attend to which, and to what was computed before.
 
-A forward runs all its tokens in one row, [tokens, ...], whatever rows of text they belong to: everything in
-a decoder but attention works token by token. The objects here are that exception. Each is called once a
+A forward runs all its tokens as one row, [tokens, ...], whatever rows of text they belong to: everything in a
+decoder except attention works token by token. The objects here are that exception. Each is called once a
 layer, with positions already rotated in, and knows which tokens belong together:
 
     Packed     rows of text one after the other, each causal over itself and behind its past, if any
-    Continued  rows that go on from keys and values of their own, for learning
+    Continued  rows that continue caches of their own, for learning
     Decoding   one new token for each row of a cache
 
 Keys and values of a shared prefix are never copied: attention over the prefix and attention over a row's
@@ -24,36 +24,36 @@ from torch import Tensor
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from nightschool.models import native
 from nightschool.models.cache import Cache, PrefixCache, RowCache, length
+from nightschool.models.kernels import native
 
 
 class Attention(Protocol):
     """Called by layer 0, 1, ... in order."""
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
-        """[tokens, heads, width]; H query heads share G key heads."""
+        """Attention [tokens, heads, width of a head]; H query heads share G key heads."""
         ...
 
 
 class Packed:
-    """Rows of the given lengths, one after the other, each going on from its past (keys and values that are
-    never copied; rows that share one stand together). With `keep`, `kept` collects what each layer computed:
+    """Rows of the given lengths, one after the other, each continuing its past (keys and values that are
+    never copied; rows that share a past must be adjacent). With `record`, `recorded` collects each layer's
     keys and values [2, key heads, tokens, width]."""
 
     def __init__(
-        self, lengths: Sequence[int], pasts: Sequence[Cache | None] = (), *, keep: bool = False
+        self, lengths: Sequence[int], pasts: Sequence[Cache | None] = (), *, record: bool = False
     ) -> None:
-        self._lengths, self._keep = list(lengths), keep
+        self._lengths, self._record = list(lengths), record
         self._pasts = list(pasts) or [None] * len(lengths)
-        self.kept: list[Tensor] = []
+        self.recorded: list[Tensor] = []
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         q, k, v = (t.transpose(0, 1)[None] for t in (q_THD, k_TGD, v_TGD))
-        if self._keep:
-            self.kept.append(torch.cat([k, v]))
+        if self._record:
+            self.recorded.append(torch.cat([k, v]))
         rows = list(zip(*(t.split(self._lengths, 2) for t in (q, k, v)), strict=True))
-        # Only the CPU's kernel hands out its log-sum-exps, and not to be differentiated.
+        # Only the CPU's kernel returns its log-sum-exps, and they are not differentiable.
         if q.device.type != "cpu" or torch.is_grad_enabled() or not any(self._pasts):
             pasts = [past[layer].unsqueeze(1) if past else None for past in self._pasts]
             seen = [_causal(q, k, v, past) for (q, k, v), past in zip(rows, pasts, strict=True)]
@@ -63,27 +63,27 @@ class Packed:
         return out[0].transpose(0, 1)
 
     def _merged(self, layer: int, own: list[Part], q_THD: Tensor) -> Tensor:
-        """What rows see of themselves, merged with what they see of their pasts."""
+        """The rows' attention to themselves, merged with their attention to their pasts."""
         out, start = [], 0
         for _, same in groupby(zip(self._pasts, own, strict=True), key=lambda pair: id(pair[0])):
             (past, *_), parts = zip(*same, strict=True)
             seen = torch.cat([part for part, _ in parts], 2), torch.cat([lse for _, lse in parts], 2)
             tokens = slice(start, start := start + seen[0].shape[2])
-            out.append(merge(seen, attend_before(q_THD[tokens], past[layer])) if past else seen[0])
+            out.append(merge(seen, attend_prefix(q_THD[tokens], past[layer])) if past else seen[0])
         return torch.cat(out, 2)
 
 
 class Continued:
-    """Rows of the given lengths, each going on from its cache, without a gradient there.
+    """Rows of the given lengths, each continuing its cache, which gets no gradient.
 
-    Written out in matrix products: the backward of the fused kernel takes five times as long on a CPU.
+    Written out as matrix products: the backward of the fused kernel takes five times as long on a CPU.
     """
 
     def __init__(self, lengths: Sequence[int], caches: Sequence[Cache]) -> None:
         like = caches[0][0]
         device, before = like.device, [length(cache) for cache in caches]
         own, past = max(lengths), max(before)
-        # For each layer [2, rows, key heads, longest, width], filled up with zeros.
+        # For each layer [2, rows, key heads, longest, width], padded with zeros.
         self._past = [
             torch.stack([pad(kv, (0, 0, 0, past - kv.shape[2])) for kv in layer], 1)
             for layer in zip(*caches, strict=True)
@@ -106,7 +106,7 @@ class Continued:
         batch, own = self._from_own.shape
         (_, heads, width), groups = q_THD.shape, k_TGD.shape[1]
         each = heads // groups
-        # Query heads that share a key head stand under one another: one product serves them all.
+        # Query heads that share a key head become rows of one matrix: one product for all of them.
         q = self._padded(q_THD).view(batch, own, groups, each, width).permute(0, 2, 3, 1, 4)
         k, v = (
             torch.cat([past_BGPD, self._padded(new).transpose(1, 2)], 2).flatten(0, 1)
@@ -127,14 +127,14 @@ class Continued:
 
 
 class Decoding:
-    """The next token of every row of a cache, all behind a shared prefix where there is one."""
+    """The next token of every row of a cache, all behind a shared prefix if there is one."""
 
     def __init__(self, cache: RowCache, prefix: PrefixCache | None = None) -> None:
         self._cache, self._prefix = cache, prefix
         self._mask = cache.begin()
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
-        rows, heads, width = q_THD.shape  # a token is a row here
+        rows, heads, width = q_THD.shape  # one token a row
         if self._prefix is None and width in native.WIDTHS and native.serves(q_THD):
             return native.attend(q_THD, k_TGD, v_TGD, *self._cache.place(layer))
         groups = k_TGD.shape[1]
@@ -152,7 +152,7 @@ class Decoding:
             return scaled_dot_product_attention(q, k, v, attn_mask=mask).reshape(rows, heads, width)
         out, lse = attend(q, keys, values, mask=self._mask)
         own = out.reshape(1, rows, heads, width).transpose(1, 2), lse.reshape(1, rows, heads).transpose(1, 2)
-        return merge(own, attend_before(q_THD, prefix))[0].transpose(0, 1)
+        return merge(own, attend_prefix(q_THD, prefix))[0].transpose(0, 1)
 
 
 Part = tuple[
@@ -161,32 +161,32 @@ Part = tuple[
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, mask: Tensor | None = None) -> Part:
-    """Attention [batch, heads, queries, width] with the log-sum-exps of its scores, on a CPU, without
-    gradients."""
+    """Attention [batch, heads, queries, width] and the log-sum-exps of its scores [batch, heads, queries]. On
+    a CPU, without gradients."""
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         q, k, v, is_causal=causal, attn_mask=mask
     )
     return out, lse
 
 
-def attend_before(q_THD: Tensor, past: Tensor) -> Part:
-    """Attention over keys and values [2, key heads, before, width] that all stood before these tokens: as
-    `attend`, [1, heads, tokens, ...]."""
-    if native.attends_before(q_THD):
-        out_THD, lse_TH = native.attend_before(q_THD, past)
+def attend_prefix(q_THD: Tensor, past: Tensor) -> Part:
+    """Attention to keys and values [2, key heads, past, width] that all precede these tokens: as `attend`,
+    [1, heads, tokens, ...]."""
+    if native.fast_attend_prefix(q_THD):
+        out_THD, lse_TH = native.attend_prefix(q_THD, past)
         return out_THD.transpose(0, 1)[None], lse_TH.T[None]
     keys, values = past.unsqueeze(1)
     return attend(q_THD.transpose(0, 1)[None], keys, values)
 
 
 def merge(a: Part, b: Part) -> Tensor:
-    """Attention over the keys of both parts."""
+    """Attention to the keys of both parts."""
     share = torch.sigmoid(a[1] - b[1])[..., None]
     return (a[0] * share + b[0] * (1 - share)).to(a[0].dtype)
 
 
 def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
-    """A row over itself and the prefix before it; differentiable."""
+    """A row's attention to itself and to the prefix before it; differentiable."""
     if prefix is None:
         return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
     keys, values = torch.cat([prefix[0], k], 2), torch.cat([prefix[1], v], 2)
@@ -195,7 +195,7 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
 
 
 def _padding(lengths: Sequence[int]) -> Tensor:
-    """Where in a packed row the tokens of padded rows stand, [rows, longest]; padding repeats token 0."""
+    """The index in the packed row of each token of padded rows, [rows, longest]; 0 where there is none."""
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
     at = torch.arange(max(lengths))[None] + torch.tensor(starts)[:, None]
     return at.masked_fill(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None], 0)

@@ -1,4 +1,4 @@
-"""Key-value caches: a shared prefix, and the rows of a decode batch."""
+"""Key-value caches: a shared prefix, a pool of earlier prompts, and the rows of a decode batch."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nightschool.engines.base import Tokens
+
 Cache = list[Tensor]  # of one row: for each layer [2 (keys, values), key heads, tokens, width]
 
 
 def length(cache: Cache | None) -> int:
-    """Tokens that a cache holds."""
+    """How many tokens a cache holds."""
     return cache[0].shape[2] if cache else 0
 
 
 def joined(past: Cache | None, more: Cache) -> Cache:
-    """One cache of a row's past and what came after it."""
+    """One cache from a row's past and what came after it."""
     return [torch.cat(kv, 2) for kv in zip(past, more, strict=True)] if past else more
 
 
-def common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Tokens that both begin with; both lists, or both tuples."""
+def common_beginning(a: Tokens, b: Tokens) -> int:
+    """How many tokens both begin with. Both must be lists, or both tuples."""
     longest = min(len(a), len(b))
     return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
 
 
+def common_length(rows: Sequence[Tokens]) -> int:
+    """How many tokens all rows begin with, leaving each row at least one of its own."""
+    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
+    return min(common_beginning(first, last), min(len(row) for row in rows) - 1)
+
+
 @dataclass(frozen=True)
 class PrefixCache:
-    """The keys and values of a context, computed once and shared by every row behind it. Never written."""
+    """The keys and values of a prefix, computed once and shared by every row behind it. Never written."""
 
     tokens: tuple[int, ...]
     layers: Cache
@@ -41,31 +49,33 @@ class PrefixCache:
         return len(self.tokens)
 
 
-class Kept:
-    """Keys and values of what was read and said before, for requests that begin alike: the next turn of a
-    chat, a system prompt. At most `room` tokens; those least recently used go first."""
+class PrefixPool:
+    """Keys and values of earlier prompts and answers, for prompts that begin with the same tokens: the next
+    turn of a chat, a system prompt. Holds at most `max_tokens`; the least recently used go first."""
 
-    WORTH = 16  # tokens from which a common beginning is used
+    # Fewest tokens worth pooling or reusing. Not measured: more than a chat template's opening marks.
+    MIN_SHARED = 16
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
         self._caches: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()
 
     def put(self, version: str, tokens: tuple[int, ...], cache: Cache) -> None:
-        """Keep what `version` made of `tokens`; what these begin with is no longer needed apart."""
-        if not self.WORTH < len(tokens) <= self._room:
+        """Store what `version` computed for `tokens`, in place of entries that `tokens` begin with."""
+        if not self.MIN_SHARED < len(tokens) <= self._max_tokens:
             return
         for key in [k for k in self._caches if k[0] == version and tokens[: len(k[1])] == k[1]]:
             del self._caches[key]
         self._caches[version, tokens] = cache
-        while sum(len(kept) for _, kept in self._caches) > self._room:
+        while sum(len(pooled) for _, pooled in self._caches) > self._max_tokens:
             self._caches.popitem(last=False)
 
     def find(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
-        """The longest beginning of `tokens` that is kept, short of its end (what follows is wanted)."""
-        shared = {key: common(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
+        """The cache of the longest pooled beginning of `tokens`, without their last one: it must be run,
+        since its hidden state predicts the answer's first token. None if there is no such beginning."""
+        shared = {key: common_beginning(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
         best = max(shared, key=lambda key: shared[key], default=None)
-        if best is None or shared[best] < self.WORTH:
+        if best is None or shared[best] < self.MIN_SHARED:
             return None
         self._caches.move_to_end(best)
         return [kv[:, :, : shared[best]] for kv in self._caches[best]]
@@ -74,15 +84,15 @@ class Kept:
 class RowCache:
     """Keys and values of the rows that are decoded together, each row left-aligned in its own slot."""
 
-    STEP = 64  # tokens by which slots grow
+    GROWTH = 64  # tokens by which slots grow: about one short answer without a copy; not measured
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
         self._layers: list[Tensor] = []  # each [slots, 2 * key heads, tokens, width], keys first
-        self._at: tuple[Tensor, Tensor] | None = None  # where the running step writes: rows, tokens
+        self._at: tuple[Tensor, Tensor] | None = None  # where the current step writes: rows, tokens
 
     def add(self, layers: Cache, room: int) -> None:
-        """Take a row's keys and values; `room` tokens may follow soon."""
+        """Copy a row's keys and values into a slot with room for `room` more tokens."""
         row, length = len(self.lengths), layers[0].shape[2]
         self._reserve([kv.flatten(0, 1) for kv in layers], row + 1, length + room)
         for mine, kv in zip(self._layers, layers, strict=True):
@@ -95,7 +105,7 @@ class RowCache:
         return [kv.unflatten(0, (2, -1)).clone() for kv in seen]
 
     def remove(self, row: int) -> None:
-        """Drop a row; the last one takes its slot."""
+        """Remove a row; the last one moves into its slot."""
         last = self.lengths.pop()
         if row != len(self.lengths):
             for kv in self._layers:
@@ -103,7 +113,7 @@ class RowCache:
             self.lengths[row] = last
 
     def begin(self) -> Tensor | None:
-        """Start a step of one token a row; its mask [rows, 1, 1, longest], or None (all equally long)."""
+        """Start a step of one token a row; its mask [rows, 1, 1, longest], None for rows of one length."""
         longest = max(self.lengths) + 1
         self._reserve([kv[0] for kv in self._layers], len(self.lengths), longest)
         device, dtype = self._layers[0].device, self._layers[0].dtype
@@ -118,13 +128,13 @@ class RowCache:
         return mask[:, None, None]
 
     def place(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Where the step writes: all slots [slots, 2 * key heads, room, width], and at which token of each
-        row's slot."""
+        """Where the step writes: all slots [slots, 2 * key heads, room, width], and each row's position in
+        its slot [rows]."""
         assert self._at is not None
         return self._layers[layer], self._at[1]
 
     def write(self, layer: int, k_RGD: Tensor, v_RGD: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the step's keys and values; all of them so far, [rows, key heads, longest, width] each."""
+        """Write the step's keys and values; returns all so far, [rows, key heads, longest, width] each."""
         assert self._at is not None
         rows, tokens = self._at
         kv = self._layers[layer]
@@ -134,14 +144,14 @@ class RowCache:
         return keys, values
 
     def _reserve(self, like: Sequence[Tensor], rows: int, tokens: int) -> None:
-        """Grow every slot so that `rows` of `tokens` fit; `like`: one row's [2 * key heads, any, width]."""
+        """Grow the slots so that `rows` of `tokens` fit. `like` is one row's [2 * key heads, any, width]."""
         have_rows, have_tokens = (
             (self._layers[0].shape[0], self._layers[0].shape[2]) if self._layers else (0, 0)
         )
         if rows <= have_rows and tokens <= have_tokens:
             return
         new_rows = have_rows if rows <= have_rows else max(rows, 2 * have_rows)
-        new_tokens = max(have_tokens, -(-tokens // self.STEP) * self.STEP)
+        new_tokens = max(have_tokens, -(-tokens // self.GROWTH) * self.GROWTH)
         old, self._layers = self._layers, []
         for i, kv in enumerate(like):
             # Zeros, not garbage: a masked key may still be multiplied, and 0 * nan is nan.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from nightschool.models import lora, native
+from nightschool.engines.base import FinishReason, GenerateRequest, Sampling, TokenOut
+from nightschool.models import lora
 from nightschool.models.attention import Decoding
-from nightschool.models.base import FinishReason, GenerateRequest, Sampling, TokenOut
-from nightschool.models.cache import Cache, Kept, PrefixCache, RowCache, joined, length
-
-if TYPE_CHECKING:
-    from nightschool.models.hf import HFModel
+from nightschool.models.cache import Cache, PrefixCache, PrefixPool, RowCache, joined, length
+from nightschool.models.kernels import native
+from nightschool.models.runner import Runner
 
 
 @dataclass
@@ -25,8 +23,8 @@ class _Row:
     adapter: lora.Adapter | None
     rng: torch.Generator
     left: int  # tokens it may still sample
-    past: Cache | None = None  # of the prompt, as far as it is read
-    said: list[int] = field(default_factory=list)
+    past: Cache | None = None  # of the prompt, as far as it is prefilled
+    sampled: list[int] = field(default_factory=list)
 
     @property
     def unread(self) -> Sequence[int]:
@@ -34,17 +32,25 @@ class _Row:
 
 
 class RowBatch:
-    """See `models.base.Batch`. Reads at most `read_tokens` of prompts a step, so that a long one does not
-    keep the others waiting; goes on from what is `kept` of earlier requests, where something is."""
+    """See `engines.base.Batch`.
+
+    A step prefills at most `prefill_chunk` prompt tokens (None: whole prompts), so that a long prompt does
+    not delay the other rows, and starts from what the `pool` holds of it. `adapter` finds a version's by
+    name.
+    """
 
     def __init__(
         self,
-        model: HFModel,
-        prefix: PrefixCache | None,
-        read_tokens: int | None = None,
-        kept: Kept | None = None,
+        runner: Runner,
+        adapter: Callable[[str], lora.Adapter | None],
+        eos: Collection[int],
+        prefix: PrefixCache | None = None,
+        prefill_chunk: int | None = None,
+        pool: PrefixPool | None = None,
     ) -> None:
-        self._model, self._prefix, self._read_tokens, self._kept = model, prefix, read_tokens, kept
+        assert prefill_chunk is None or prefill_chunk > 0
+        self._runner, self._adapter, self._eos, self._prefix = runner, adapter, eos, prefix
+        self._prefill_chunk, self._pool = prefill_chunk, pool
         self._before = prefix.length if prefix else 0
         self._cache = RowCache()
         self._rows: list[_Row] = []  # in the cache's order
@@ -56,10 +62,10 @@ class RowBatch:
 
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         for request in requests:
-            self._model.check_length(self._before + len(request.tokens) + 1)
+            self._runner.check_length(self._before + len(request.tokens) + 1)
         for request in requests:
-            adapter = self._model.adapter(request.version)
-            room = self._model.context_length - self._before - len(request.tokens)
+            adapter = self._adapter(request.version)
+            room = self._runner.context_length - self._before - len(request.tokens)
             left = min(request.sampling.max_tokens, room)
             row = _Row(self._next, request, adapter, _generator(request.sampling), left)
             self._waiting.append(row)
@@ -76,21 +82,21 @@ class RowBatch:
 
     @torch.inference_mode()
     def step(self) -> list[TokenOut]:
-        """Running rows first: the step that ends a prompt gives it its own first token."""
+        """Running rows first: a prompt's first token is sampled in the step that completes its prefill."""
         out = self._sample(self._rows, self._decode()) if self._rows else []
         if self._waiting:
-            out += self._read()
+            out += self._prefill()
         ended = {token.row for token in out if token.finish}
         for i in reversed([i for i, row in enumerate(self._rows) if row.number in ended]):
-            self._keep(i)
+            self._pool_row(i)
             self._drop(i)
         return out
 
-    def _keep(self, i: int) -> None:
-        if self._kept:
+    def _pool_row(self, i: int) -> None:
+        if self._pool:
             row = self._rows[i]
-            tokens = (*row.request.tokens, *row.said[:-1])  # the last one was sampled, never read
-            self._kept.put(row.request.version, tokens, self._cache.copy(i))
+            tokens = (*row.request.tokens, *row.sampled[:-1])  # the last one was sampled, never read
+            self._pool.put(row.request.version, tokens, self._cache.copy(i))
 
     def _drop(self, i: int) -> None:
         self._cache.remove(i)
@@ -100,47 +106,50 @@ class RowBatch:
 
     def _decode(self) -> Tensor:
         """Logits [rows, vocabulary] after each row's last token."""
-        device = self._model.device
+        device = self._runner.device
         positions = torch.tensor(self._cache.lengths, device=device) + self._before
-        ids = torch.tensor([row.said[-1] for row in self._rows], device=device)
+        ids = torch.tensor([row.sampled[-1] for row in self._rows], device=device)
         spans = lora.by_token([row.adapter for row in self._rows], device)
-        hidden = self._model.run(ids, positions, Decoding(self._cache, self._prefix), spans)
-        return self._model.logits(hidden)
+        hidden = self._runner.run(ids, positions, Decoding(self._cache, self._prefix), spans)
+        return self._runner.logits(hidden)
 
-    def _read(self) -> list[TokenOut]:
-        """Read on in the prompts that wait; the first tokens of those that are through."""
+    def _prefill(self) -> list[TokenOut]:
+        """Prefill more of the waiting prompts; the first tokens of those that are complete."""
         shares = self._shares()
         last: dict[int, Tensor] = {}
         for adapter in {id(row.adapter): row.adapter for row, _ in shares}.values():
             members = [(row, share) for row, share in shares if row.adapter is adapter]
             parts = [row.unread[:share] for row, share in members]
             pasts = [self._prefix.layers if self._prefix else row.past for row, _ in members]
-            hidden, caches = self._model.read(parts, adapter, pasts)
+            hidden, caches = self._runner.prefill(parts, adapter, pasts)
             for (row, _), hidden_D, cache in zip(members, hidden, caches, strict=True):
                 row.past, last[row.number] = joined(row.past, cache), hidden_D
-        through = [row for row, _ in shares if not row.unread]
+        complete = [row for row, _ in shares if not row.unread]
         self._waiting = [row for row in self._waiting if row.unread]
-        for row in through:
+        for row in complete:
             assert row.past
-            self._cache.add(row.past, min(row.left, RowCache.STEP))
+            self._cache.add(row.past, min(row.left, RowCache.GROWTH))
             self._rows.append(row)
-            if self._kept:
-                self._kept.put(row.request.version, row.request.tokens, row.past)
+            if self._pool:
+                self._pool.put(row.request.version, row.request.tokens, row.past)
             row.past = None  # its slot has it now
-        if not through:
+        if not complete:
             return []
-        return self._sample(through, self._model.logits(torch.stack([last[r.number] for r in through])))
+        return self._sample(complete, self._runner.logits(torch.stack([last[r.number] for r in complete])))
 
     def _shares(self) -> list[tuple[_Row, int]]:
-        """Which prompts are read on in this step, and how many tokens of each: in the order they came, but
-        none takes more than half while others wait."""
-        left = most = self._read_tokens or sum(len(row.unread) for row in self._waiting)
-        if self._read_tokens and len(self._waiting) > 1:
-            most = left // 2
+        """Which prompts this step prefills, and how many tokens of each: in the order they came, but none
+        takes more than half of a chunk while others wait."""
+        if self._prefill_chunk is None:
+            left = most = sum(len(row.unread) for row in self._waiting)
+        else:
+            left = most = self._prefill_chunk
+            if len(self._waiting) > 1:
+                most = max(1, left // 2)
         shares = []
         for row in self._waiting:
-            if left and self._kept and row.past is None:
-                row.past = self._kept.find(row.request.version, row.request.tokens)
+            if left and self._pool and row.past is None:
+                row.past = self._pool.find(row.request.version, row.request.tokens)
             if share := min(left, most, len(row.unread)):
                 shares.append((row, share))
                 left -= share
@@ -150,10 +159,10 @@ class RowBatch:
         tokens, logps = sample(logits_RV, [r.request.sampling for r in rows], [r.rng for r in rows])
         out = []
         for row, token, logp in zip(rows, tokens.tolist(), logps.tolist(), strict=True):
-            row.said.append(token)
+            row.sampled.append(token)
             row.left -= 1
             finish: FinishReason | None = None
-            if token in self._model.eos:
+            if token in self._eos:
                 finish = "stop"
             elif row.left <= 0:
                 finish = "length"
@@ -173,12 +182,12 @@ def _generator(sampling: Sampling) -> torch.Generator:
 def sample(
     logits_RV: Tensor, samplings: list[Sampling], rngs: list[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """One token a row, and its log-probability at temperature 1 [rows].
+    """One token a row, and its log-probability at temperature 1, each [rows].
 
-    Greedy at temperature 0, else by inversion of the cumulative distribution with one uniform number of the
+    Greedy at temperature 0. Otherwise the cumulative distribution is inverted at one uniform number from the
     row's own generator, so a row's draws do not depend on its neighbours.
     """
-    tokens, total_R = likeliest(logits_RV)
+    tokens, total_R = argmax_logsumexp(logits_RV)
     for i, (sampling, rng) in enumerate(zip(samplings, rngs, strict=True)):
         if sampling.temperature > 0:
             p_V = ((logits_RV[i].float() - total_R[i]) / sampling.temperature).exp()
@@ -190,16 +199,16 @@ def sample(
     return tokens, logits_RV.gather(1, tokens[:, None])[:, 0].float() - total_R
 
 
-def likeliest(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """Each row's first largest, and the logarithm of the sum of its exponentials, in float32."""
+def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row's argmax (the first, if several are equal) and its log-sum-exp in float32, each [rows]."""
     if native.serves(logits_RV):
-        return native.likeliest(logits_RV)
+        return native.argmax_logsumexp(logits_RV)
     return logits_RV.argmax(-1), logits_RV.float().logsumexp(-1)
 
 
 def nucleus(p_V: Tensor, top_p: float) -> Tensor:
-    """Zero all but the fewest most probable tokens that hold a share `top_p` of the whole (arXiv 1904.09751);
-    neither side is normalised."""
+    """Nucleus sampling (arXiv 1904.09751): zero all but the fewest most probable tokens that together hold
+    the fraction `top_p` of the total. Neither the input nor the result need sum to 1."""
     ordered, index = p_V.sort(descending=True)
     keep = ordered.cumsum(0) - ordered < top_p * p_V.sum()
     return torch.zeros_like(p_V).scatter(0, index[keep], ordered[keep])

@@ -1,8 +1,8 @@
-"""The decoder of Llama and its kin, run the short way.
+"""The decoder of Llama and its relatives, in a third of the operations of transformers' own forward.
 
-Same weights, same results as transformers' own forward (the tests hold the two together), in a third of the
-operations: no padding, one product for queries, keys and values, one for gate and up, positions rotated into
-both at once, and on a CPU weights that are packed for its kernels beforehand.
+Same weights, same results (the tests compare the two): no padding, one product for queries, keys and values,
+one for gate and up, positions rotated into queries and keys at once, and on a CPU weights that are packed for
+its kernels beforehand.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from torch.nn.functional import linear, pad
 from torch.utils.checkpoint import checkpoint
 from transformers.activations import ACT2FN
 
-from nightschool.models import lora, native
+from nightschool.models import lora
 from nightschool.models.attention import Attention
-from nightschool.models.norm import rms_norm
+from nightschool.models.kernels import native
+from nightschool.models.kernels.norm import rms_norm
 
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
 _STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # angles that depend on nothing but the position
 _SILU = (nn.SiLU, type(ACT2FN["silu"]))
-_KEPT = 1024  # tokens up to which all is kept for the backward; of more, each layer is computed again
-_FEW = 64  # tokens up to which oneDNN's packed weights are faster than plain ones
+# Tokens above which each layer is computed again in the backward. Half the memory in about the same time
+# there; at 800 tokens a third slower (docs/performance.md).
+_MAX_STORED_TOKENS = 1024
+# Tokens up to which oneDNN's packed weights are faster than plain ones (docs/performance.md).
+_MAX_REORDERED_TOKENS = 64
 
 
 def supports(config: Any) -> bool:
@@ -44,20 +48,19 @@ class Projection:
         self._packed: Tensor | None = None
 
     def __call__(self, x: Tensor, spans: lora.Spans = (), residual: Tensor | None = None) -> Tensor:
-        """x [tokens, in] -> [tokens, out], plus the adapters' parts, plus `residual`."""
+        """x [tokens, in] -> [tokens, out], plus the adapters' contributions, plus `residual`."""
         y = self._product(x)
         y = lora.add(y, x, self.name, spans)
         return y if residual is None else y + residual
 
     def _product(self, x: Tensor) -> Tensor:
-        """By weights that are packed for it where that is faster: ours always, oneDNN's for few tokens."""
-        ours = native.multiplies(self.weight)
-        packs = x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled()
-        if not ours and not (packs and x.shape[0] <= _FEW):
+        """By packed weights where that is faster: our kernel's always, oneDNN's for few tokens."""
+        ours = native.fast_product(self.weight)
+        may_reorder = x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled()
+        if not ours and not (may_reorder and x.shape[0] <= _MAX_REORDERED_TOKENS):
             return linear(x, self.weight, self.bias)
         if self._packed is None:
-            pack = native.packed if ours else _reorder
-            self._packed = pack(self.weight)
+            self._packed = (native.packed if ours else _reorder)(self.weight)
         if ours:
             y = native.product(x, self._packed, len(self.weight))
             return y if self.bias is None else y + self.bias
@@ -66,7 +69,7 @@ class Projection:
 
 
 def _reorder(weight: Tensor) -> Tensor:
-    """Weights as oneDNN's kernels for few tokens read them."""
+    """Weights in the layout of oneDNN's kernels for few tokens."""
     reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 8)
     return reordered
 
@@ -75,7 +78,7 @@ def _reorder(weight: Tensor) -> Tensor:
 class _Layer:
     norm_in: nn.Module
     qkv: Projection
-    norms: tuple[nn.Module, nn.Module] | None  # of each query and key head (Qwen 3)
+    norms: tuple[nn.Module, nn.Module] | None  # of the query heads and of the key heads (Qwen 3)
     out: Projection
     norm_mid: nn.Module
     gate_up: Projection
@@ -84,14 +87,14 @@ class _Layer:
 
 
 class Decoder:
-    """`net` keeps its modules and shares their memory; `groups` is what an adapter may change."""
+    """Runs `net`, sharing its weights' memory. `groups` are the linear layers that an adapter may change."""
 
     def __init__(self, net: Any) -> None:
         config, body = net.config, net.model
         self._embed, self._norm, self._eps = body.embed_tokens, body.norm, config.rms_norm_eps
         self._width = body.layers[0].self_attn.head_dim
         self._keys = config.num_key_value_heads
-        self._layers = [_read(f"model.layers.{i}", layer) for i, layer in enumerate(body.layers)]
+        self._layers = [_layer(f"model.layers.{i}", layer) for i, layer in enumerate(body.layers)]
         self._head = Projection("lm_head", [net.get_output_embeddings()])
         self._angles = _rotations(body, config.max_position_embeddings)
         self.groups: lora.Groups = {
@@ -103,13 +106,13 @@ class Decoder:
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
         """Final hidden states [tokens, width]."""
         real = len(ids_T)
-        fill = _filled(real) - real if ids_T.device.type == "cpu" else 0
-        x = _lengthened(self._embed(ids_T), fill)
+        padding = _padded_length(real) - real if ids_T.device.type == "cpu" else 0
+        x = _padded(self._embed(ids_T), padding)
         turn = [table[positions_T][:, None] for table in self._angles]
-        again = torch.is_grad_enabled() and real > _KEPT
+        recompute = torch.is_grad_enabled() and real > _MAX_STORED_TOKENS
         for i, layer in enumerate(self._layers):
             see = partial(attention, i)
-            if again:
+            if recompute:
                 x = checkpoint(self._through, layer, x, turn, see, spans, use_reentrant=False)
             else:
                 x = self._through(layer, x, turn, see, spans)
@@ -118,7 +121,7 @@ class Decoder:
     def _through(
         self, layer: _Layer, x: Tensor, turn: Sequence[Tensor], see: Callable[..., Tensor], spans: lora.Spans
     ) -> Tensor:
-        """One layer: [tokens, width], filled up, to the same."""
+        """One layer: [padded tokens, width] -> the same."""
         real = len(turn[0])
         qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._width)
         qk, v = qkv[:, : -self._keys], qkv[:, -self._keys :]
@@ -129,29 +132,29 @@ class Decoder:
             )
         qk = rotated(qk, *turn)
         seen = see(qk[:, : -self._keys], qk[:, -self._keys :], v)
-        x = layer.out(_lengthened(seen.reshape(real, -1), len(x) - real), spans, residual=x)
+        x = layer.out(_padded(seen.reshape(real, -1), len(x) - real), spans, residual=x)
         gate_up = layer.gate_up(self._normed(layer.norm_mid, x), spans)
         return layer.down(gated(layer.act, gate_up), spans, residual=x)
 
-    def logits(self, hidden: Tensor) -> Tensor:
+    def logits(self, hidden_TW: Tensor) -> Tensor:
         """[tokens, width] -> [tokens, vocabulary]."""
-        return self._head(hidden)
+        return self._head(hidden_TW)
 
     def _normed(self, norm: Any, x: Tensor) -> Tensor:
         return rms_norm(x, norm.weight, self._eps)
 
 
-def _filled(tokens: int) -> int:
-    """How many tokens a forward of some runs with. oneDNN compiles a kernel for every new number of rows and
-    keeps a thousand of them: a dream would see them all."""
-    return tokens if tokens <= _FEW else -(-tokens // 32) * 32
+def _padded_length(tokens: int) -> int:
+    """Many tokens are padded to a multiple of 32. oneDNN compiles a kernel for every new number of rows and
+    keeps a thousand of them, and a dream would meet every number (memory: docs/performance.md)."""
+    return tokens if tokens <= _MAX_REORDERED_TOKENS else -(-tokens // 32) * 32
 
 
-def _lengthened(x_TD: Tensor, fill: int) -> Tensor:
-    return pad(x_TD, (0, 0, 0, fill)) if fill else x_TD
+def _padded(x_TW: Tensor, padding: int) -> Tensor:
+    return pad(x_TW, (0, 0, 0, padding)) if padding else x_TW
 
 
-def _read(name: str, layer: Any) -> _Layer:
+def _layer(name: str, layer: Any) -> _Layer:
     attn, mlp = layer.self_attn, layer.mlp
     return _Layer(
         norm_in=layer.input_layernorm,
@@ -181,7 +184,7 @@ def _groups(name: str, layer: Any) -> list[tuple[str, lora.Group]]:
 
 
 def _join(tensors: list[Tensor]) -> Tensor:
-    """One tensor that holds all; they become views of it, so nothing is stored twice."""
+    """One tensor of all rows. The given ones become views of it, so nothing is stored twice."""
     if len(tensors) == 1:
         return tensors[0].detach()
     joined = torch.cat([t.detach() for t in tensors])
@@ -199,17 +202,17 @@ def _rotations(body: Any, length: int) -> tuple[Tensor, Tensor]:
 
 
 def rotated(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
-    """Every head turned to its token's position; where nobody learns, perhaps in place."""
+    """Every head rotated to its token's position (RoPE); without gradients, possibly in place."""
     if native.serves(x_THD, cos_T1D):
         native.rotate(x_THD, cos_T1D, sin_T1D)
         return x_THD
     return torch.addcmul(x_THD * cos_T1D, x_THD.roll(x_THD.shape[-1] // 2, -1), sin_T1D)
 
 
-def gated(act: nn.Module, gate_up_TD: Tensor) -> Tensor:
-    """act(first half) * second half."""
-    if isinstance(act, _SILU) and native.serves(gate_up_TD):
-        return native.gated_silu(gate_up_TD)
-    gate, up = gate_up_TD.chunk(2, -1)
+def gated(act: nn.Module, gate_up: Tensor) -> Tensor:
+    """act(first half) * second half: [tokens, 2 * inner] -> [tokens, inner]."""
+    if isinstance(act, _SILU) and native.serves(gate_up):
+        return native.gated_silu(gate_up)
+    gate, up = gate_up.chunk(2, -1)
     out: Tensor = act(gate) * up
     return out

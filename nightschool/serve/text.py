@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nightschool.models.tools import OPEN
+from nightschool.engines.tools import OPEN
 
 _BROKEN = "\ufffd"  # how a tokenizer shows a character whose bytes are not all there yet
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
-from nightschool.models.base import LanguageModel
 from nightschool.versions import files
 
 TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
@@ -17,7 +17,7 @@ TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes g
 Pair = tuple[Sequence[int], Sequence[int]]  # prompt, answer
 
 
-def write(model: LanguageModel, version: str, pairs: Sequence[Pair], directory: Path) -> None:
+def write(model: Engine, version: str, pairs: Sequence[Pair], directory: Path) -> None:
     """Keep the log-probabilities (nats) of these answers' tokens, as `version` sees them now."""
     logprobs = model.score(pairs, version)
     cases = [
@@ -27,7 +27,7 @@ def write(model: LanguageModel, version: str, pairs: Sequence[Pair], directory: 
     files.write_json(directory / files.ATTEST, {"tolerance": TOLERANCE, "cases": cases})
 
 
-def check(model: LanguageModel, version: str, directory: Path) -> None:
+def check(model: Engine, version: str, directory: Path) -> None:
     """Compare `version`, loaded, with what was written down.
 
     Raises VersionError where log-probabilities differ by more than the tolerance, or where nothing was

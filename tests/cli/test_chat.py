@@ -9,9 +9,9 @@ from rich.console import Console
 
 from nightschool.cli import chat
 from nightschool.config import Config
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.errors import NightschoolError
 from nightschool.models import hf
-from nightschool.models.scripted import ScriptedModel
 from nightschool.store import Store
 from tests.serve.conftest import Server
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from nightschool.engines.base import GenerateRequest, Sampling
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.gate.drift import Drift
-from nightschool.gate.probes import Probe, answers, passed
-from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.gate.probes import Probe, passed
 from nightschool.models.hf import HFModel
-from nightschool.models.scripted import ScriptedModel
 from nightschool.types import BASE, Message
 from tests.models.test_hf import randomised
 
@@ -24,33 +24,23 @@ def test_an_answer_is_right_if_it_is_the_expected_one() -> None:
 
 
 def test_agreeing_is_what_greedy_decoding_would_have_said(tiny: HFModel) -> None:
-    tiny.put("n@1", randomised(tiny))
+    tiny.publish("n@1", randomised(tiny))
     prompts = [tuple(tiny.encode([Message("user", f"hello {i}")])) for i in range(40)]
-    said = generate(tiny, [GenerateRequest(p, Sampling(5), "n@1") for p in prompts])
+    said = tiny.generate([GenerateRequest(p, Sampling(5), "n@1") for p in prompts])
     wrong = [(*g.tokens[:-1], (g.tokens[-1] + 1) % 258) for g in said]
     assert all(tiny.agrees([(p, g.tokens) for p, g in zip(prompts, said, strict=True)], "n@1"))
     assert not any(tiny.agrees(list(zip(prompts, wrong, strict=True)), "n@1"))
 
 
-def test_the_prefix_stands_before_every_prompt() -> None:
-    model = ScriptedModel(lambda prompt, _: prompt)
-    prefix = model.prefix(list(map(ord, "session ")))
-    assert answers(model, [list(map(ord, "a")), list(map(ord, "b"))], BASE, 99, prefix) == [
-        "session a",
-        "session b",
-    ]
-
-
 def test_drift_is_the_kl_from_base_on_bases_own_answers(tiny: HFModel) -> None:
-    tiny.put("n@1", randomised(tiny))
+    tiny.publish("n@1", randomised(tiny))
     prompts = [tuple(tiny.encode([Message("user", f"hello {i}")])) for i in range(9)]
     drift = Drift(tiny, prompts, max_tokens=5)
     assert drift(BASE) == pytest.approx(0, abs=1e-6)
     total, count = 0.0, 0
     for prompt, answer in drift._pairs:
         base, other = (
-            tiny.logits(tiny.answers_hidden([(prompt, answer)], tiny.adapter(v))[0]).detach().log_softmax(-1)
-            for v in (BASE, "n@1")
+            tiny.logits(tiny.hidden([(prompt, answer)], v)[0]).detach().log_softmax(-1) for v in (BASE, "n@1")
         )
         kl = torch.nn.functional.kl_div(other, base, log_target=True, reduction="none").sum(-1)
         total, count = total + kl.sum().item(), count + len(answer)

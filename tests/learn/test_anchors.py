@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightschool.engines.base import PromptAnswer
 from nightschool.learn.anchors import AnchorPool, Rehearsal, apportioned
-from nightschool.models.hf import HFModel, Pair
+from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Message
 from tests.learn.conftest import pool
 from tests.models.test_hf import randomised
@@ -22,7 +23,7 @@ def test_a_step_sees_the_same_anchors_whenever_it_comes(tiny: HFModel) -> None:
 
 
 def test_hidden_states_are_the_versions(tiny: HFModel) -> None:
-    tiny.put("n@1", randomised(tiny))
+    tiny.publish("n@1", randomised(tiny))
     prompts = [tuple(tiny.encode([Message("user", "hello")]))]
     (anchor,) = AnchorPool(tiny, "n@1", prompts, max_tokens=4, seed=0).take(0, 1)
     (logps,) = tiny.score([(anchor.prompt, anchor.answer)], "n@1")
@@ -38,11 +39,11 @@ def test_no_anchors_is_no_error(tiny: HFModel) -> None:
     assert Rehearsal(lessons(2), 0).take(3, 0, calm) == []
 
 
-def lessons(*sizes: int) -> list[list[Pair]]:
+def lessons(*sizes: int) -> list[list[PromptAnswer]]:
     return [[((lesson,), (lesson, i)) for i in range(size)] for lesson, size in enumerate(sizes)]
 
 
-def calm(pairs: Sequence[Pair]) -> list[float]:
+def calm(pairs: Sequence[PromptAnswer]) -> list[float]:
     return [0.0] * len(pairs)
 
 
@@ -59,7 +60,7 @@ def test_earlier_lessons_share_a_round_and_each_round_is_another() -> None:
 
 
 def test_what_the_night_hurts_is_rehearsed_most() -> None:
-    def surprise(pairs: Sequence[Pair]) -> list[float]:
+    def surprise(pairs: Sequence[PromptAnswer]) -> list[float]:
         assert Counter(prompt for prompt, _ in pairs) == {(0,): 2, (1,): 2, (2,): 1}
         return [0.95 if prompt == (1,) else 0.0 for prompt, _ in pairs]
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from nightschool.config import LearnConfig
+from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.learn.admission import GAP, admit, report
 from nightschool.learn.classroom import encode
 from nightschool.learn.drills import Course, course, stretches
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import Teaching
 from nightschool.lessons.build import build_lesson
-from nightschool.models.base import GenerateRequest, Sampling, generate
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, PracticeRequest, Session
 from tests.conftest import tiny_net, tiny_tokenizer
@@ -48,7 +48,7 @@ def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Co
 def test_what_the_model_does_already_is_not_practised(tiny: HFModel) -> None:
     lesson = Lesson("s", (Message("user", "hello"), Message("assistant", "there")), (), ())
     made = course(tiny, lesson, [request("hello", None)], BASE)
-    (own,) = generate(tiny, [GenerateRequest(made.drills[0].student, Sampling(3))])
+    (own,) = tiny.generate([GenerateRequest(made.drills[0].student, Sampling(3))])
     known = replace(made, drills=(replace(made.drills[0], answer=tuple(own.tokens), checked=True),))
     ((_, (seat,)),) = admit(Teaching(tiny, BASE, CONFIG), [known])
     assert seat.refused == "the model does that already"
@@ -129,7 +129,7 @@ def test_who_is_better_with_the_session_in_context_teaches(
     tiny: HFModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lesson = long_session(2)
-    tiny.put("live", tiny.fresh_adapter(2, 0))
+    tiny.publish("live", tiny.fresh_adapter(2, 0))
     right = {"live": False, BASE: True}
     monkeypatch.setattr(
         tiny, "agrees", lambda pairs, version=BASE, prefix=None: [right[version]] * len(pairs)

@@ -16,8 +16,7 @@ ANCHORS = [(PAIRS[1][1], PAIRS[0][0])]  # any other tokens will do
 
 
 def teacher_hidden(model: HFModel, pairs: list[tuple[list[int], list[int]]]) -> Tensor:
-    with torch.no_grad():
-        return torch.cat(model.answers_hidden(pairs, randomised(model, 3)))
+    return torch.cat(model.runner.hidden(pairs, randomised(model, 3)))
 
 
 def plain_gradients(model: HFModel, adapter: Adapter, weight: float) -> tuple[dict[str, Tensor], float]:
@@ -58,13 +57,14 @@ def plain_gradients(model: HFModel, adapter: Adapter, weight: float) -> tuple[di
 def test_loss_and_gradient_are_those_of_the_plain_loop(
     tiny: HFModel, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoder, "_KEPT", kept)
+    monkeypatch.setattr(decoder, "_MAX_STORED_TOKENS", kept)
     adapter = randomised(tiny, 5)
     expected, mean = plain_gradients(tiny, adapter, weight=0.5)
     adapter.trainable(True)
+    tiny.publish("student", adapter)
     practice = Distil(teacher_hidden(tiny, PAIRS), forward_kl)
     anchors = Distil(teacher_hidden(tiny, ANCHORS), reverse_kl, weight=0.5)
-    losses, _ = accumulate(tiny, adapter, [(PAIRS, practice), (ANCHORS, anchors)])
+    losses, _ = accumulate(tiny, "student", [(PAIRS, practice), (ANCHORS, anchors)])
     assert len(losses) == sum(len(answer) for _, answer in PAIRS)  # every sampled token, EOS too
     assert losses.mean().item() == pytest.approx(mean, rel=1e-4)
     gradients = Adapter(
@@ -80,14 +80,16 @@ def test_loss_and_gradient_are_those_of_the_plain_loop(
 def test_only_the_adapter_learns(tiny: HFModel) -> None:
     adapter = randomised(tiny)
     adapter.trainable(True)
-    accumulate(tiny, adapter, [(PAIRS, Distil(teacher_hidden(tiny, PAIRS), forward_kl))])
-    assert all(p.grad is None for p in tiny._net.parameters())
+    tiny.publish("student", adapter)
+    accumulate(tiny, "student", [(PAIRS, Distil(teacher_hidden(tiny, PAIRS), forward_kl))])
+    assert all(p.grad is None for p in tiny.runner.net.parameters())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in adapter.parameters())
 
 
 def test_the_teacher_itself_has_nothing_to_learn(tiny: HFModel) -> None:
     adapter = randomised(tiny, 3)  # the teacher's own weights
     adapter.trainable(True)
-    (losses,) = accumulate(tiny, adapter, [(PAIRS, Distil(teacher_hidden(tiny, PAIRS), forward_kl))])
+    tiny.publish("student", adapter)
+    (losses,) = accumulate(tiny, "student", [(PAIRS, Distil(teacher_hidden(tiny, PAIRS), forward_kl))])
     assert losses.abs().max().item() < 1e-5
     assert all(p.grad.abs().max() < 1e-4 for p in adapter.parameters())  # type: ignore[union-attr]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.models.decoder import Decoder
 from nightschool.models.generic import Generic
 from nightschool.models.hf import HFModel
@@ -56,39 +56,39 @@ KINDS = [
 def test_equals_transformers(kind: str, changes: dict[str, object], body: type) -> None:
     oracle = net(kind, **changes)
     model = HFModel(net(kind, **changes), tiny_tokenizer(), kind)
-    assert isinstance(model._body, body)
+    assert isinstance(model.runner.body, body)
     for (prompt, answer), found in zip(PAIRS, model.score(PAIRS), strict=True):
         assert found == pytest.approx(plain_logps(oracle, prompt, answer), abs=TOLERANCE)
     session = tokens(9, 33)
     for (prompt, answer), found in zip(PAIRS, model.score(PAIRS, prefix=model.prefix(session)), strict=True):
         assert found == pytest.approx(plain_logps(oracle, session + prompt, answer), abs=TOLERANCE)
-    (said,) = generate(model, [GenerateRequest(tuple(tokens(3, 9)), Sampling(6, temperature=1.0, seed=1))])
+    (said,) = model.generate([GenerateRequest(tuple(tokens(3, 9)), Sampling(6, temperature=1.0, seed=1))])
     assert said.logprobs == pytest.approx(plain_logps(oracle, tokens(3, 9), said.tokens), abs=TOLERANCE)
 
 
 def test_both_run_the_same_adapter() -> None:
     short, long = (HFModel(net("llama"), tiny_tokenizer(), "llama") for _ in range(2))
-    long._body = Generic(long._net)
-    short.put("a@1", randomised(short))
+    long.runner.body = Generic(long.runner.net)
+    short.publish("a@1", randomised(short))
     state = short.adapter("a@1").state()  # type: ignore[union-attr]
     other = long.fresh_adapter(4, 0)
     for name, (a, b) in other.masters.items():
         a.copy_(state[f"base_model.model.{name}.lora_A.weight"])
         b.copy_(state[f"base_model.model.{name}.lora_B.weight"])
     other.refresh()
-    long.put("a@1", other)
+    long.publish("a@1", other)
     for ours, theirs in zip(short.score(PAIRS, "a@1"), long.score(PAIRS, "a@1"), strict=True):
         assert ours == pytest.approx(theirs, abs=TOLERANCE)
     requests = [GenerateRequest(tuple(p), Sampling(8), "a@1") for p, _ in PAIRS]
-    assert [g.tokens for g in generate(short, requests)] == [g.tokens for g in generate(long, requests)]
+    assert [g.tokens for g in short.generate(requests)] == [g.tokens for g in long.generate(requests)]
 
 
 def test_bfloat16_on_packed_weights_stays_close() -> None:
     """What a CPU serves: rounding, and nothing worse."""
     model = HFModel(net("llama").to(torch.bfloat16), tiny_tokenizer(), "llama")
-    model.put("a@1", randomised(model))
+    model.publish("a@1", randomised(model))
     prompt = tokens(3, 9)
-    (said,) = generate(model, [GenerateRequest(tuple(prompt), Sampling(6, temperature=1.0, seed=1), "a@1")])
+    (said,) = model.generate([GenerateRequest(tuple(prompt), Sampling(6, temperature=1.0, seed=1), "a@1")])
     (scored,) = model.score([(prompt, said.tokens)], "a@1")  # in one forward, on plain weights
     assert said.logprobs == pytest.approx(scored, abs=0.3)
 

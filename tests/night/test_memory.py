@@ -1,17 +1,16 @@
 """What a night takes for a lesson, and what it remembers of earlier ones."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from nightschool.config import Config, LearnConfig
+from nightschool.engines.scripted import EOS, ScriptedModel
 from nightschool.errors import NothingToLearn, VersionError
 from nightschool.learn.classroom import Classroom
 from nightschool.lessons.feedback import heed
 from nightschool.lessons.select import lesson_of, select
-from nightschool.models.hf import HFModel
-from nightschool.models.scripted import EOS, ScriptedModel
 from nightschool.night import memory
 from nightschool.night.memory import LearnedLesson, guards, remember, steering_probes
 from nightschool.night.queue import Plan, pending, resume_or_start
@@ -68,20 +67,13 @@ def test_a_bad_session_teaches_only_with_a_reason(store: Store) -> None:
 
 
 def test_what_nobody_wants_guards_the_next_night(store: Store) -> None:
-    model = cast(HFModel, _Speaking(lambda prompt, version: "x"))
+    model = ScriptedModel(lambda prompt, version: "x")
     answer(store, "a", "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20")
     assert guards(model, store, SHARED) == {}
     store.feedback.rate(Feedback("f1", "a", "bad"))
     (probe,) = guards(model, store, SHARED)["a"]
     assert model.decode(probe.prompt).startswith("user: Pay INV-20")
     assert model.decode(probe.answer) == "Acme Ltd: INV-20"
-
-
-class _Speaking(ScriptedModel):
-    """Answers in tokens as a real model does."""
-
-    def encode_answer(self, text: str) -> list[int]:
-        return [*map(ord, text), EOS]
 
 
 WAS, NOW = "Staging runs on heron-42.", "Staging runs on kestrel-7."
@@ -121,7 +113,7 @@ def test_a_newer_session_retires_the_checks_that_it_contradicts(store: Store, ho
     def script(prompt: str, _: str) -> str:
         return NOW if "kestrel-7" in prompt and "staging on?" in prompt else "Production runs on wren-1."
 
-    model = cast(HFModel, _Speaking(script))
+    model = ScriptedModel(script)
     for name in ("v@1", "v@2"):
         model.load(name, home)
     room = classroom("Staging has moved to host kestrel-7.", "Understood.")
@@ -143,7 +135,7 @@ def test_a_newer_session_retires_the_checks_that_it_contradicts(store: Store, ho
 
 
 def test_a_dream_is_steered_by_what_is_known_of_every_earlier_lesson() -> None:
-    model = cast(HFModel, _Speaking(lambda prompt, _: prompt.removeprefix("say ")))
+    model = ScriptedModel(lambda prompt, _: prompt.removeprefix("say "))
 
     def lesson(name: str, *said: str) -> list[Probe]:
         return [Probe.from_json(probe(f"{name}{i}", f"say {s[0]}", s)) for i, s in enumerate(said)]

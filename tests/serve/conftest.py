@@ -12,7 +12,7 @@ import uvicorn
 from openai import OpenAI
 
 from nightschool.config import NightConfig, ServeConfig
-from nightschool.models.scripted import ScriptedModel
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
 from nightschool.store import Store

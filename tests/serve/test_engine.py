@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nightschool.config import ServeConfig
+from nightschool.engines.base import GenerateRequest, Sampling
+from nightschool.engines.scripted import ScriptedModel
 from nightschool.errors import ModelError, VersionError
-from nightschool.models.base import GenerateRequest, Sampling
-from nightschool.models.scripted import ScriptedModel
 from nightschool.serve.engine import Engine, Stream
 from nightschool.types import BASE
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from nightschool.config import LearnConfig
+from nightschool.engines.base import GenerateRequest, PromptAnswer, Sampling, respond
 from nightschool.learn import losses
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.step import Batch, Distil
-from nightschool.models.base import GenerateRequest, Sampling, generate
-from nightschool.models.hf import HFModel, Pair
+from nightschool.models.hf import HFModel
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Trajectory:
     logprobs: tuple[float, ...] = ()
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> PromptAnswer:
         return self.drill.student, self.answer
 
 
@@ -71,7 +71,7 @@ class Teaching:
             )
             for i, d in enumerate(asked)
         ]
-        said = iter(generate(self.model, requests, at_once=len(requests) or 1))
+        said = iter(self.model.generate(requests, at_once=len(requests) or 1))
         return [
             [
                 Trajectory(d, tuple(answer.tokens), False, tuple(answer.logprobs))
@@ -92,23 +92,19 @@ class Teaching:
         knowing = drill.informed if self.config.opsd.reference_fraction > 0 else None
         return knowing or drill.teacher
 
-    @torch.no_grad()
-    def thoughts(self, course: Course, pairs: Sequence[Pair]) -> list[Tensor]:
+    def thoughts(self, course: Course, pairs: Sequence[PromptAnswer]) -> list[Tensor]:
         """The teacher's final hidden states [answer, width] that predict the answers' tokens."""
-        if not pairs:
-            return []
-        return self.model.answers_hidden(pairs, self.model.adapter(course.teacher), course.prefix)
+        return self.model.hidden(pairs, course.teacher, course.prefix) if pairs else []
 
     def answers(
         self, course: Course, prompts: Sequence[tuple[int, ...]], temperature: float, seed: int = 0
     ) -> list[tuple[int, ...]]:
         """The teacher's own answers, session in context."""
         longest = self.config.max_new_tokens
-        requests = [
-            GenerateRequest(p, Sampling(longest, temperature, seed=seed + i), course.teacher)
-            for i, p in enumerate(prompts)
-        ]
-        return [tuple(a.tokens) for a in generate(self.model, requests, prefix=course.prefix)]
+        found = respond(
+            self.model, prompts, course.teacher, longest, course.prefix, temperature=temperature, seed=seed
+        )
+        return [tuple(generation.tokens) for generation in found]
 
     def distil(self, thoughts: Sequence[Tensor]) -> Distil:
         """Be like the teacher on all these answers."""

@@ -39,8 +39,7 @@ class RLVR:
     def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
         model, version = self._teaching.model, self._teaching.live
         pairs = [t.pair for step in tries for t in step]
-        with torch.no_grad():
-            live = iter(model.answers_hidden(pairs, model.adapter(version)))
+        live = iter(model.hidden(pairs, version))
         return [
             (
                 [t.pair for t in step],

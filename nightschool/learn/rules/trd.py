@@ -17,12 +17,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nightschool.engines.base import PromptAnswer
 from nightschool.learn.drills import Course
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Teaching, Trajectory
 from nightschool.learn.rules.opsd import OPSD
 from nightschool.learn.step import Batch, Distil
-from nightschool.models.hf import HFModel, Pair
+from nightschool.models.hf import HFModel
 from nightschool.types import Message
 
 REJECTED = 0.1  # of the likeliest token's probability: a token below that is a mistake
@@ -42,7 +43,7 @@ class _Refining(OPSD):
             batches.append(([(student, answer) for student, (_, answer), _ in mine], learned))
         return batches
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
         """The teacher's prompt for each refined answer, and that answer."""
         raise NotImplementedError
 
@@ -54,7 +55,7 @@ class Rewrite(_Refining):
         super().__init__(teaching)
         self._then = _next_turn(teaching.model, _REWRITE)
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
         prompts = [
             self._teaching.prompt(t.drill)
             if t.given
@@ -72,7 +73,7 @@ class Rewrite(_Refining):
 class FromError(_Refining):
     """The teacher goes on from the student's first mistake."""
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[Pair]:
+    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
         prompts = [self._teaching.prompt(t.drill) for t in tries]
         own = [i for i, t in enumerate(tries) if not t.given]
         thoughts = self._teaching.thoughts(course, [(prompts[i], tries[i].answer) for i in own])

@@ -22,7 +22,7 @@ def test_the_reference_fraction_are_right_answers(
     tiny: HFModel, tiny_course: Course, share: float, given: int
 ) -> None:
     drills = [d for d in tiny_course.drills if d.answer][:4]
-    tiny.put("student", randomised(tiny))
+    tiny.publish("student", randomised(tiny))
     (trajectories,) = rule(tiny, share).trajectories([drills], "student", 0)
     assert {t.drill.id for t in trajectories} == {d.id for d in drills}
     assert sum(t.given for t in trajectories) == given
@@ -93,7 +93,7 @@ def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Cours
         Teaching(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [tiny_course]
     )
     known = {seat.drill.id: seat.drill for seat in seats}
-    tiny.answers_hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
+    tiny.hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
     admitted = [replace(t, drill=known[t.drill.id]) for t in trajectories]
     ((_, remembered),) = teaching.teach(course, [admitted])
     torch.testing.assert_close(remembered.teacher_ND, asked.teacher_ND, atol=1e-5, rtol=1e-5)

@@ -72,7 +72,7 @@ def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, 
     changed = 0
     for t, (_, refined) in zip(step, pairs, strict=True):
         prompt = (*tiny_course.prefix.tokens, *t.drill.teacher)
-        (thought,) = tiny.answers_hidden([(prompt, t.answer)], None)
+        (thought,) = tiny.hidden([(prompt, t.answer)])
         sound = first_mistake(tiny.logits(thought), t.answer)
         assert refined[:sound] == t.answer[:sound]
         changed += refined != t.answer

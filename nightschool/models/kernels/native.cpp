@@ -1,5 +1,5 @@
-// A decoder layer's small operations on bfloat16, each in one pass: torch takes five to ten for each of them, and
-// a product apiece for every row's attention. All computed in float. Compiled by native.py; no Python in here.
+// A decoder layer's small operations on bfloat16, each in one pass (torch takes five to ten for each, and one product
+// for each row's attention). All are computed in float. Compiled by native.py; uses no Python API.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -10,16 +10,17 @@
 #endif
 
 using bf16 = uint16_t;
-static const int64_t BUSY = 1 << 15;  // elements (products: four times as many) that are worth a second thread
+// Elements from which a second thread pays off, roughly; products need four times as many.
+static const int64_t PARALLEL = 1 << 15;
 
-static inline float wide(bf16 x) {
+static inline float to_float(bf16 x) {
     uint32_t bits = uint32_t(x) << 16;
     float out;
     std::memcpy(&out, &bits, 4);
     return out;
 }
 
-static inline bf16 narrow(float x) {  // to the nearest, ties to even
+static inline bf16 to_bf16(float x) {  // to the nearest, ties to even
     uint32_t bits;
     std::memcpy(&bits, &x, 4);
     return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
@@ -37,28 +38,28 @@ static inline float exponential(float x) {
     return p * power;
 }
 
-// Sixteen numbers at once: GCC and Clang make of it what the processor has.
+// Sixteen numbers at once: GCC and Clang compile it to what the processor has.
 typedef float lanes __attribute__((vector_size(64)));
 typedef float half_lanes __attribute__((vector_size(32)));
 typedef float quarter_lanes __attribute__((vector_size(16)));
 typedef uint32_t words __attribute__((vector_size(64)));
 typedef bf16 half_words __attribute__((vector_size(32)));
 
-static inline lanes wide_lanes(const bf16 *x) {
-    half_words narrow_;
-    std::memcpy(&narrow_, x, sizeof narrow_);
-    words bits = __builtin_convertvector(narrow_, words) << 16;
+static inline lanes to_float_lanes(const bf16 *x) {
+    half_words halves;
+    std::memcpy(&halves, x, sizeof halves);
+    words bits = __builtin_convertvector(halves, words) << 16;
     lanes out;
     std::memcpy(&out, &bits, sizeof out);
     return out;
 }
 
-static inline void narrow_lanes(lanes x, bf16 *out) {
+static inline void to_bf16_lanes(lanes x, bf16 *out) {
 #ifdef __AVX512BF16__
     __m256bh narrowed = _mm512_cvtneps_pbh(x);
     std::memcpy(out, &narrowed, sizeof narrowed);
 #else
-    for (int i = 0; i < 16; i++) out[i] = narrow(x[i]);
+    for (int i = 0; i < 16; i++) out[i] = to_bf16(x[i]);
 #endif
 }
 
@@ -70,8 +71,8 @@ static inline float sum_of(lanes x) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
-// Weights in blocks of 32 outputs: for every two inputs, both weights of the first output, of the second, ... Then
-// the sums of sixteen outputs grow side by side, and memory is read from front to back.
+// Weights in blocks of 32 outputs: for every two inputs, both weights of the first output, of the second, and so on.
+// So sixteen outputs are summed side by side, and memory is read from front to back.
 static const int BLOCK = 32;
 
 #ifdef __AVX512BF16__
@@ -92,7 +93,7 @@ static inline lanes add_products(lanes sums, uint32_t two, pairs weights) {
     lanes first, second;
     std::memcpy(&first, &bits, sizeof first);
     std::memcpy(&second, &more, sizeof second);
-    return sums + wide(two & 0xffff) * first + wide(two >> 16) * second;
+    return sums + to_float(two & 0xffff) * first + to_float(two >> 16) * second;
 }
 #endif
 
@@ -120,7 +121,7 @@ static void products(const bf16 *x, const bf16 *w, bf16 *out, int64_t inner, int
     multiply<ROWS>(x, inner, w, inner, low, high);
     for (int r = 0; r < ROWS; r++) {
         bf16 line[BLOCK];
-        narrow_lanes(low[r], line), narrow_lanes(high[r], line + 16);
+        to_bf16_lanes(low[r], line), to_bf16_lanes(high[r], line + 16);
         std::memcpy(out + r * width, line, outs * sizeof(bf16));
     }
 }
@@ -129,8 +130,8 @@ typedef void (*Products)(const bf16 *, const bf16 *, bf16 *, int64_t, int64_t, i
 static const Products PRODUCTS[] = {nullptr,     products<1>, products<2>, products<3>, products<4>,
                                     products<5>, products<6>, products<7>, products<8>};
 
-// Attention of QUERIES queries over `count` keys, `score` [QUERIES, count] to write on. What is known beforehand
-// stays in registers.
+// Attention of QUERIES queries over `count` keys, with `score` [QUERIES, count] as scratch space. Sizes known
+// at compile time stay in registers.
 template <int WIDTH, int QUERIES>
 static void attend_some(const bf16 *queries, const bf16 *keys, const bf16 *values, bf16 *out, int64_t count,
                         float *score) {
@@ -138,11 +139,11 @@ static void attend_some(const bf16 *queries, const bf16 *keys, const bf16 *value
     const float scale = 1 / std::sqrt(float(WIDTH));
     lanes query[QUERIES][parts], sum[QUERIES][parts] = {};
     for (int q = 0; q < QUERIES; q++)
-        for (int i = 0; i < parts; i++) query[q][i] = wide_lanes(queries + q * WIDTH + 16 * i) * scale;
+        for (int i = 0; i < parts; i++) query[q][i] = to_float_lanes(queries + q * WIDTH + 16 * i) * scale;
     for (int64_t j = 0; j < count; j++) {
         lanes dot[QUERIES] = {};
         for (int i = 0; i < parts; i++) {
-            lanes key = wide_lanes(keys + j * WIDTH + 16 * i);
+            lanes key = to_float_lanes(keys + j * WIDTH + 16 * i);
             for (int q = 0; q < QUERIES; q++) dot[q] += query[q][i] * key;
         }
         for (int q = 0; q < QUERIES; q++) score[q * count + j] = sum_of(dot[q]);
@@ -158,18 +159,18 @@ static void attend_some(const bf16 *queries, const bf16 *keys, const bf16 *value
     }
     for (int64_t j = 0; j < count; j++)
         for (int i = 0; i < parts; i++) {
-            lanes value = wide_lanes(values + j * WIDTH + 16 * i);
+            lanes value = to_float_lanes(values + j * WIDTH + 16 * i);
             for (int q = 0; q < QUERIES; q++) sum[q][i] += value * score[q * count + j];
         }
     for (int q = 0; q < QUERIES; q++)
-        for (int i = 0; i < parts; i++) narrow_lanes(sum[q][i], out + q * WIDTH + 16 * i);
+        for (int i = 0; i < parts; i++) to_bf16_lanes(sum[q][i], out + q * WIDTH + 16 * i);
 }
 
 // The same for any number of queries.
 template <int WIDTH>
 static void attend_all(const bf16 *queries, const bf16 *keys, const bf16 *values, bf16 *out, int64_t count,
                        int64_t each) {
-    const int most = WIDTH == 64 ? 3 : 2;  // as many as there are registers for
+    const int most = WIDTH == 64 ? 3 : 2;  // as many queries as fit into 32 registers
     std::vector<float> score(most * count);
     for (; each >= most; each -= most, queries += most * WIDTH, out += most * WIDTH)
         attend_some<WIDTH, most>(queries, keys, values, out, count, score.data());
@@ -177,8 +178,8 @@ static void attend_all(const bf16 *queries, const bf16 *keys, const bf16 *values
         attend_some<WIDTH, 1>(queries, keys, values, out, count, score.data());
 }
 
-// 2^x for x <= 0, to 8e-5 of itself: a share is rounded to 4e-3 anyway. What is added and taken away leaves the
-// nearest whole number, and that in the lowest bits.
+// 2^x for x <= 0, to 8e-5 of itself: bfloat16 rounds it to 4e-3 anyway. Adding and subtracting 1.5 * 2^23 leaves the
+// nearest integer, which is then in the lowest bits.
 static inline lanes share_of(lanes x) {
     x = x > -126.0f ? x : lanes{} - 126.0f;
     lanes shifted = x + 12582912.0f;
@@ -192,10 +193,10 @@ static inline lanes share_of(lanes x) {
     return p * power;
 }
 
-static const int TILE = 256;  // keys that are attended to before the sums are brought up to date
-static const int ABREAST = 8;  // queries that a block of keys is multiplied with at once
+static const int TILE = 256;   // keys between two updates of the sums (docs/performance.md)
+static const int ABREAST = 8;  // queries multiplied with a block of keys at once: their sums fill 16 of 32 registers
 
-// Keys and values [count, WIDTH] of a tile as weights in blocks: keys by output, values by input. Zeros fill it up.
+// Keys and values [count, WIDTH] of a tile as weights in blocks: keys as outputs, values as inputs. Padded with zeros.
 template <int WIDTH>
 static void pack_tile(const bf16 *keys, const bf16 *values, int64_t count, bf16 *packed) {
     if (count < TILE) std::fill(packed, packed + 2 * TILE * WIDTH, bf16(0));
@@ -236,7 +237,7 @@ static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, 
             for (int j = 0; j < TILE; j += 16) {
                 lanes one = share_of(score[q][j / 16] * scale - top);
                 added += one;
-                narrow_lanes(one, share[q] + j);
+                to_bf16_lanes(one, share[q] + j);
             }
             const float keep = std::exp2(most[q] - top);
             total[q] = total[q] * keep + sum_of(added);
@@ -249,7 +250,7 @@ static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, 
         }
     }
     for (int q = 0; q < ABREAST; q++) {
-        for (int i = 0; i < WIDTH; i += 16) narrow_lanes(sum[q][i / 16] / total[q], out + q * WIDTH + i);
+        for (int i = 0; i < WIDTH; i += 16) to_bf16_lanes(sum[q][i / 16] / total[q], out + q * WIDTH + i);
         logs[q] = (most[q] + std::log2(total[q])) * 0.693147181f;
     }
 }
@@ -259,9 +260,9 @@ template <int WIDTH>
 static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
                         float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t count) {
     const int64_t tiles = (count + TILE - 1) / TILE, size = 2 * TILE * WIDTH, queries = tokens * each;
-    static thread_local std::vector<bf16> kept;  // getting new pages each time takes longer than filling them
-    if (kept.size() < size_t(groups * tiles * size)) kept.resize(groups * tiles * size);
-    bf16 *const packed = kept.data();
+    static thread_local std::vector<bf16> scratch;  // reused: fresh pages take longer to get than to fill
+    if (scratch.size() < size_t(groups * tiles * size)) scratch.resize(groups * tiles * size);
+    bf16 *const packed = scratch.data();
 #pragma omp parallel
     {
 #pragma omp for
@@ -295,16 +296,16 @@ extern "C" {
 
 // out = x / root mean square of its row * weight
 void rms_norm(const bf16 *x, const bf16 *weight, bf16 *out, int64_t rows, int64_t width, float eps) {
-#pragma omp parallel for if (rows * width > BUSY)
+#pragma omp parallel for if (rows * width > PARALLEL)
     for (int64_t row = 0; row < rows; row++) {
         const bf16 *in = x + row * width;
         float squares = 0;
 #pragma omp simd reduction(+ : squares)
-        for (int64_t i = 0; i < width; i++) squares += wide(in[i]) * wide(in[i]);
+        for (int64_t i = 0; i < width; i++) squares += to_float(in[i]) * to_float(in[i]);
         float inverse = 1 / std::sqrt(squares / width + eps);
 #pragma omp simd
         for (int64_t i = 0; i < width; i++)
-            out[row * width + i] = narrow(wide(in[i]) * inverse * wide(weight[i]));
+            out[row * width + i] = to_bf16(to_float(in[i]) * inverse * to_float(weight[i]));
     }
 }
 
@@ -312,16 +313,16 @@ void rms_norm(const bf16 *x, const bf16 *weight, bf16 *out, int64_t rows, int64_
 // x * cos + (halves swapped) * sin.
 void rotate(bf16 *x, int64_t step, const bf16 *cos, const bf16 *sin, int64_t rows, int64_t heads, int64_t width) {
     const int64_t half = width / 2;
-#pragma omp parallel for if (rows * heads * width > BUSY)
+#pragma omp parallel for if (rows * heads * width > PARALLEL)
     for (int64_t row = 0; row < rows; row++) {
         const bf16 *c = cos + row * width, *s = sin + row * width;
         for (int64_t head = 0; head < heads; head++) {
             bf16 *low = x + row * step + head * width, *high = low + half;
 #pragma omp simd
             for (int64_t i = 0; i < half; i++) {
-                float a = wide(low[i]), b = wide(high[i]);
-                low[i] = narrow(a * wide(c[i]) + b * wide(s[i]));
-                high[i] = narrow(b * wide(c[half + i]) + a * wide(s[half + i]));
+                float a = to_float(low[i]), b = to_float(high[i]);
+                low[i] = to_bf16(a * to_float(c[i]) + b * to_float(s[i]));
+                high[i] = to_bf16(b * to_float(c[half + i]) + a * to_float(s[half + i]));
             }
         }
     }
@@ -329,13 +330,13 @@ void rotate(bf16 *x, int64_t step, const bf16 *cos, const bf16 *sin, int64_t row
 
 // out[row] = silu(first half of x[row]) * second half
 void gated_silu(const bf16 *x, bf16 *out, int64_t rows, int64_t width) {
-#pragma omp parallel for if (rows * width > BUSY)
+#pragma omp parallel for if (rows * width > PARALLEL)
     for (int64_t row = 0; row < rows; row++) {
         const bf16 *gate = x + row * 2 * width, *up = gate + width;
 #pragma omp simd
         for (int64_t i = 0; i < width; i++) {
-            float g = wide(gate[i]);
-            out[row * width + i] = narrow(g / (1 + exponential(-g)) * wide(up[i]));
+            float g = to_float(gate[i]);
+            out[row * width + i] = to_bf16(g / (1 + exponential(-g)) * to_float(up[i]));
         }
     }
 }
@@ -343,7 +344,7 @@ void gated_silu(const bf16 *x, bf16 *out, int64_t rows, int64_t width) {
 // out [rows, width] = x [rows, inner] times weights in blocks (above).
 void product(const bf16 *x, const bf16 *w, bf16 *out, int64_t rows, int64_t inner, int64_t width) {
     const int64_t blocks = (width + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(static) if (rows * inner * width > 4 * BUSY)
+#pragma omp parallel for schedule(static) if (rows * inner * width > 4 * PARALLEL)
     for (int64_t block = 0; block < blocks; block++)
         for (int64_t row = 0; row < rows; row += 8)
             PRODUCTS[std::min<int64_t>(8, rows - row)](x + row * inner, w + block * BLOCK * inner,
@@ -351,30 +352,30 @@ void product(const bf16 *x, const bf16 *w, bf16 *out, int64_t rows, int64_t inne
                                                        std::min<int64_t>(BLOCK, width - block * BLOCK));
 }
 
-// Of each row the index of its first largest element, and log(sum(exp(row))).
-void likeliest(const bf16 *x, int64_t *index, float *total, int64_t rows, int64_t width) {
-#pragma omp parallel for if (rows * width > BUSY)
+// The index of each row's first largest element, and log(sum(exp(row))).
+void argmax_logsumexp(const bf16 *x, int64_t *index, float *total, int64_t rows, int64_t width) {
+#pragma omp parallel for if (rows * width > PARALLEL)
     for (int64_t row = 0; row < rows; row++) {
         const bf16 *in = x + row * width;
-        float most = wide(in[0]), sum = 0;
+        float most = to_float(in[0]), sum = 0;
 #pragma omp simd reduction(max : most)
-        for (int64_t i = 0; i < width; i++) most = std::max(most, wide(in[i]));
+        for (int64_t i = 0; i < width; i++) most = std::max(most, to_float(in[i]));
 #pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < width; i++) sum += exponential(wide(in[i]) - most);
-        index[row] = std::find_if(in, in + width, [=](bf16 one) { return wide(one) == most; }) - in;
+        for (int64_t i = 0; i < width; i++) sum += exponential(to_float(in[i]) - most);
+        index[row] = std::find_if(in, in + width, [=](bf16 one) { return to_float(one) == most; }) - in;
         total[row] = most + std::log(sum);
     }
 }
 
-// One new token a row: writes its keys and values at `at[row]` of its slot in the cache, then attends to all up to
-// there. A row of q is [groups, each, width], of k and v [groups, width], rows are as many elements apart as the steps
-// say; a slot of the cache holds the keys of all groups, then their values, each [room, width]. A group's `each`
-// queries share its keys. The width is 64 or 128.
+// One new token a row: writes its keys and values at `at[row]` of its slot in the cache, then attends to everything up
+// to there. A row of q is [groups, each, width], of k and v [groups, width]; rows are `step` elements apart. A slot of
+// the cache holds the keys of all groups, then their values, each [room, width]. The `each` queries of a group share
+// its keys. The width is 64 or 128.
 void attend(const bf16 *q, int64_t q_step, const bf16 *k, int64_t k_step, const bf16 *v, int64_t v_step, bf16 *cache,
             int64_t room, const int64_t *at, bf16 *out, int64_t rows, int64_t groups, int64_t each, int64_t width) {
     int64_t seen = 0;
     for (int64_t row = 0; row < rows; row++) seen += at[row] + 1;
-#pragma omp parallel for schedule(dynamic) if (seen * groups * each * width > BUSY)
+#pragma omp parallel for schedule(dynamic) if (seen * groups * each * width > PARALLEL)
     for (int64_t one = 0; one < rows * groups; one++) {
         const int64_t row = one / groups, group = one % groups, last = at[row], count = last + 1;
         const bf16 *queries = q + row * q_step + group * each * width;
@@ -391,10 +392,10 @@ void attend(const bf16 *q, int64_t q_step, const bf16 *k, int64_t k_step, const 
     }
 }
 
-// Attention of a row's tokens over `count` keys and values that stood before all of them, [groups, count, width] with
-// groups `apart` elements apart: out [tokens, groups * each, width], and the log-sum-exps of the scores, a number a
-// query. The width is 64 or 128.
-void attend_before(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
+// Attention of a row's tokens to `count` keys and values that precede all of them, [groups, count, width] with groups
+// `apart` elements apart: out [tokens, groups * each, width], and the log-sum-exp of each query's scores. The width is
+// 64 or 128.
+void attend_prefix(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
                    float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t width, int64_t count) {
     if (width == 64)
         attend_past<64>(q, step, keys, values, apart, out, logs, tokens, groups, each, count);

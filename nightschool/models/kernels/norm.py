@@ -1,4 +1,4 @@
-"""Root-mean-square norm (arXiv 1910.07467), in an eighth of the time that torch's takes on a CPU."""
+"""Root-mean-square norm (arXiv 1910.07467), in an eighth of the time of torch's on a CPU."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.linalg import vecdot
 
-from nightschool.models import native
+from nightschool.models.kernels import native
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x [..., width] / root mean square over the width * weight, computed in float32; no gradient by the
+    """x [..., width] / (root mean square over the width) * weight, computed in float32. No gradient by the
     weight, which is frozen."""
     if torch.is_grad_enabled():
         out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
@@ -23,7 +23,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def _normed(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """x with a root mean square of 1, and what it was multiplied by, in float32."""
+    """x scaled to a root mean square of 1, and the factors, in float32."""
     normed = x.to(torch.float32, copy=True)
     inverse = vecdot(normed, normed).div_(x.shape[-1]).add_(eps).rsqrt_()[..., None]
     return normed.mul_(inverse), inverse
@@ -33,7 +33,7 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         normed, inverse = _normed(x, eps)
-        ctx.save_for_backward(x, inverse, weight)  # half of what `normed` would take
+        ctx.save_for_backward(x, inverse, weight)  # `normed` would take twice the memory
         return (normed * weight).to(x.dtype)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A deterministic language model for tests: it answers by a script and records what was asked of it."""
+"""A deterministic engine for tests: it answers by a script and records what was asked of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightschool.engines import tools as plain_tools
+from nightschool.engines.base import (
+    AT_ONCE,
+    FinishReason,
+    GenerateRequest,
+    Generation,
+    Prefix,
+    PromptAnswer,
+    TokenOut,
+    Tokens,
+    drain,
+)
 from nightschool.errors import ContextTooLong, ModelError, VersionError
-from nightschool.models import tools as plain_tools
-from nightschool.models.base import FinishReason, GenerateRequest, Prefix, TokenOut
 from nightschool.types import BASE, Message, Tools
 
 EOS = 0
@@ -17,7 +27,7 @@ Script = Callable[[str, str], str]  # (the prompt's text, version) -> the answer
 
 @dataclass(frozen=True)
 class Call:
-    """One thing that was asked: `kind` is step, score, load or unload; `versions` those concerned."""
+    """One recorded call: `kind` is step, score, load, publish or unload; `versions` are those concerned."""
 
     kind: str
     versions: tuple[str, ...]
@@ -25,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True)
 class TextPrefix:
-    """A context; nothing is saved by it."""
+    """A prefix that is read again with every prompt."""
 
     tokens: tuple[int, ...]
 
@@ -35,74 +45,87 @@ class TextPrefix:
 
 
 class ScriptedModel:
-    """Tokens are Unicode code points, EOS is 0. `before_step` runs before every step (to hold it, say)."""
+    """An `Engine`. Tokens are Unicode code points, EOS is 0. `before_step` runs before every step."""
+
+    prefill_chunk = 256  # no effect: prompts are read at once
 
     def __init__(self, script: Script, *, name: str = "scripted", context_length: int = 4096) -> None:
-        self.name, self.context_length = name, context_length
+        self.name, self.context_length, self.eos = name, context_length, [EOS]
         self.script = script
         self.calls: list[Call] = []
         self.before_step: Callable[[], None] = lambda: None
         self.bias: dict[str, float] = {}  # nats by which a version's scores are off
-        self._loaded: dict[str, Path] = {}
+        self._loaded = set[str]()
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
         turns = [f"{m.role}: {m.content}\n" for m in plain_tools.plain(messages, tools)]
         return [ord(c) for c in "".join(turns) + ("assistant: " if generate else "")]
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def encode_answer(self, text: str) -> list[int]:
+        return [*map(ord, text), EOS]
+
+    def decode(self, tokens: Tokens) -> str:
         return "".join(chr(t) for t in tokens if t != EOS)
 
-    def batch(
-        self, prefix: Prefix | None = None, *, read_tokens: int | None = None, kept_tokens: int = 0
-    ) -> ScriptedBatch:
-        return ScriptedBatch(self, prefix.tokens if isinstance(prefix, TextPrefix) else ())
+    def generate(
+        self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
+    ) -> list[Generation]:
+        return drain(self.batch(prefix), requests, at_once)
 
-    def prefix(self, tokens: Sequence[int], version: str = BASE) -> TextPrefix:
+    def batch(
+        self,
+        prefix: Prefix | None = None,
+        *,
+        prefill_chunk: int | None = None,
+        prefix_cache_tokens: int = 0,
+    ) -> ScriptedBatch:
+        return ScriptedBatch(self, prefix.tokens if prefix else ())
+
+    def prefix(self, tokens: Tokens, version: str = BASE) -> TextPrefix:
         return TextPrefix(tuple(tokens))
 
     def score(
-        self,
-        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-        version: str = BASE,
-        prefix: Prefix | None = None,
+        self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
         self.require(version)
         self.calls.append(Call("score", (version,)))
         return [[-1.0 - self.bias.get(version, 0.0)] * len(answer) for _, answer in pairs]
 
     def agrees(
-        self,
-        pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-        version: str = BASE,
-        prefix: Prefix | None = None,
+        self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[bool]:
         self.require(version)
-        before = prefix.tokens if isinstance(prefix, TextPrefix) else ()
-        said = [self.script(self.decode((*before, *prompt)), version) for prompt, _ in pairs]
-        return [[*map(ord, text), EOS] == list(answer) for text, (_, answer) in zip(said, pairs, strict=True)]
+        before = prefix.tokens if prefix else ()
+        given = [self.script(self.decode((*before, *prompt)), version) for prompt, _ in pairs]
+        return [self.encode_answer(text) == list(a) for text, (_, a) in zip(given, pairs, strict=True)]
 
     def load(self, version: str, directory: Path) -> None:
         self.calls.append(Call("load", (version,)))
-        self._loaded[version] = directory
+        self._loaded.add(version)
+
+    def publish(self, version: str, adapter: object) -> None:
+        self.calls.append(Call("publish", (version,)))
+        self._loaded.add(version)
 
     def unload(self, version: str) -> None:
         self.calls.append(Call("unload", (version,)))
-        self._loaded.pop(version, None)
+        self._loaded.discard(version)
 
     def versions(self) -> Iterable[str]:
         return list(self._loaded)
 
     def require(self, version: str) -> None:
+        """Raises VersionError if the version is not loaded."""
         if version != BASE and version not in self._loaded:
             raise VersionError(f"version {version} is not loaded")
 
 
 class ScriptedBatch:
-    """Says each row's script a character at a time."""
+    """A `Batch` that gives each row's script a character at a time."""
 
     def __init__(self, model: ScriptedModel, before: tuple[int, ...]) -> None:
         self._model, self._before = model, before
-        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, what is left to say, tokens left
+        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, tokens to come, tokens left
         self._next = 0
 
     def __len__(self) -> int:
@@ -114,8 +137,10 @@ class ScriptedBatch:
             if len(prompt) >= self._model.context_length:
                 raise ContextTooLong(f"{len(prompt)} tokens do not fit", code="context_length_exceeded")
             self._model.require(request.version)
-            answer = [ord(c) for c in self._model.script(self._model.decode(prompt), request.version)]
-            self._rows[self._next] = (request.version, [*answer, EOS], request.sampling.max_tokens)
+            answer = self._model.encode_answer(
+                self._model.script(self._model.decode(prompt), request.version)
+            )
+            self._rows[self._next] = (request.version, answer, request.sampling.max_tokens)
             self._next += 1
         return list(range(self._next - len(requests), self._next))
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention, silu
 
-from nightschool.models import native
-from nightschool.models.base import GenerateRequest, Sampling, generate
+from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.models.hf import HFModel
+from nightschool.models.kernels import native
 from tests.conftest import tiny_tokenizer
 from tests.models.test_decoder import net
 from tests.models.test_hf import randomised, tokens
@@ -66,9 +66,9 @@ def test_product(rows: int, half: int, width: int) -> None:
 
 
 @given(sizes, sizes)
-def test_likeliest(rows: int, width: int) -> None:
+def test_argmax_logsumexp(rows: int, width: int) -> None:
     x = 4 * drawn(rows, width)
-    tokens, total = native.likeliest(x)
+    tokens, total = native.argmax_logsumexp(x)
     assert torch.equal(tokens, x.argmax(-1))
     torch.testing.assert_close(total, x.float().logsumexp(-1))
 
@@ -91,32 +91,32 @@ def test_attention(width: int, groups: int, each: int, data: st.DataObject) -> N
     assert torch.equal(cache, wanted)
 
 
-def attends_before(w: int, groups: int, each: int, tokens: int, before: int) -> None:
+def check_attend_prefix(w: int, groups: int, each: int, tokens: int, before: int) -> None:
     q = 3 * drawn(tokens, groups * each + 2, w)[:, 1:-1]  # some scores stand out
     past = drawn(2, groups, before + 1, w)[:, :, 1:]  # a part of what is kept
     keys, values = past.float().repeat_interleave(each, 1)
     score = q.float().transpose(0, 1) @ keys.transpose(1, 2) / w**0.5
-    out, logs = native.attend_before(q, past)
+    out, logs = native.attend_prefix(q, past)
     torch.testing.assert_close(out.float(), (score.softmax(-1) @ values).transpose(0, 1), **ROUNDING)
     torch.testing.assert_close(logs, score.logsumexp(-1).T, rtol=1e-4, atol=1e-3)
 
 
 few = st.integers(1, 5)
-test_attention_to_what_stood_before = given(
+test_attention_to_a_prefix = given(
     st.sampled_from(native.WIDTHS), few, few, st.integers(1, 20), st.integers(1, 600)
-)(attends_before)
+)(check_attend_prefix)
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "olmo2"])
 def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def made() -> HFModel:
         model = HFModel(net(kind, head_dim=64).to(torch.bfloat16), tiny_tokenizer(), kind)
-        model.put("a@1", randomised(model))
+        model.publish("a@1", randomised(model))
         return model
 
     asked = [(tuple(tokens(3 + i, 9 + i)), version) for i, version in enumerate(("base", "a@1", "base"))]
     requests = [GenerateRequest(p, Sampling(6, temperature=1.0, seed=1), version) for p, version in asked]
-    said = generate(made(), requests)
+    said = made().generate(requests)
     monkeypatch.setattr(native, "library", lambda: None)
     plain = made()
     for (prompt, version), answer in zip(asked, said, strict=True):
@@ -135,15 +135,4 @@ def test_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     x, weight = drawn(11, 50), drawn(40, 50)
     found = native.product(x, native.packed(weight), 40)
     torch.testing.assert_close(found.float(), x.float() @ weight.float().T, **ROUNDING)
-    attends_before(64, 2, 3, 5, 300)
-
-
-def test_no_compiler_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert native.library.__wrapped__() is None
-
-
-def test_what_does_not_compile_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(native, "_FLAGS", ["--no-such-flag"])
-    assert native.library.__wrapped__() is None
+    check_attend_prefix(64, 2, 3, 5, 300)

@@ -1,7 +1,7 @@
 """A decoder layer's small operations on bfloat16 in C++ (`native.cpp`), each in one pass.
 
-Compiled when first needed, for the processor at hand, and kept beside the converted models. Where there is no
-compiler, torch's own operations do the same, slower.
+Compiled when first needed, for this processor, and cached beside the converted models. Without a compiler,
+torch's own operations do the same, more slowly.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from nightschool.models.embedded import cache_dir
-from nightschool.models.processor import instructions
+from nightschool.models.kernels.processor import instructions
 
-BLOCK = 32  # outputs that stand together in packed weights
-WIDTHS = (64, 128)  # of a head, that `attend` takes
+BLOCK = 32  # outputs in a block of packed weights; the same in native.cpp
+# Widths of a head that `attend` and `attend_prefix` support: those that native.cpp is compiled for.
+WIDTHS = (64, 128)
 _SOURCE = Path(__file__).with_suffix(".cpp")
 _FLAGS = "-O3 -march=native -fopenmp -fno-math-errno -fno-trapping-math -shared -fPIC".split()
 _ARGUMENTS = {
@@ -33,15 +34,15 @@ _ARGUMENTS = {
     "rotate": [c_void_p, c_int64, *[c_void_p] * 2, *[c_int64] * 3],
     "gated_silu": [*[c_void_p] * 2, *[c_int64] * 2],
     "product": [*[c_void_p] * 3, *[c_int64] * 3],
-    "likeliest": [*[c_void_p] * 3, *[c_int64] * 2],
+    "argmax_logsumexp": [*[c_void_p] * 3, *[c_int64] * 2],
     "attend": [*[c_void_p, c_int64] * 4, *[c_void_p] * 2, *[c_int64] * 4],
-    "attend_before": [c_void_p, c_int64, *[c_void_p] * 2, c_int64, *[c_void_p] * 2, *[c_int64] * 5],
+    "attend_prefix": [c_void_p, c_int64, *[c_void_p] * 2, c_int64, *[c_void_p] * 2, *[c_int64] * 5],
 }
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled operations; None where they cannot be had."""
+    """The compiled operations, or None if they cannot be compiled here."""
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None or sys.platform != "linux":
         return None
@@ -64,17 +65,17 @@ def _compile(compiler: str, built: Path) -> None:
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         made = Path(folder) / built.name
         subprocess.run([compiler, *_FLAGS, "-o", made, _SOURCE], check=True, capture_output=True)
-        made.replace(built)  # whole or not at all: another process may be at it, too
+        made.replace(built)  # atomic: another process may be compiling, too
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether these operations take such tensors."""
-    ours = all(x.dtype == torch.bfloat16 and x.device.type == "cpu" for x in tensors)
-    return ours and not torch.is_grad_enabled() and library() is not None
+    """Whether these operations support these tensors, here and now (there are no gradients)."""
+    supported = all(x.dtype == torch.bfloat16 and x.device.type == "cpu" for x in tensors)
+    return supported and not torch.is_grad_enabled() and library() is not None
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """As `norm.rms_norm`."""
+    """See `norm.rms_norm`."""
     x = x.contiguous()
     out, width = torch.empty_like(x), x.shape[-1]
     tokens = x.numel() // width
@@ -83,54 +84,53 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> None:
-    """Turn the heads in place, as `decoder.rotated` does; sines signed."""
-    turned, by = (x_THD.data_ptr(), x_THD.stride(0)), (cos_T1D.data_ptr(), sin_T1D.data_ptr())
+    """Rotate the heads in place, as `decoder.rotated` does; sines signed."""
+    heads_at, angles_at = (x_THD.data_ptr(), x_THD.stride(0)), (cos_T1D.data_ptr(), sin_T1D.data_ptr())
     tokens, heads, width = x_THD.shape
-    _library().rotate(*turned, *by, tokens, heads, width)
+    _library().rotate(*heads_at, *angles_at, tokens, heads, width)
 
 
-def gated_silu(gate_up_TD: Tensor) -> Tensor:
-    """silu(first half) * second half."""
-    tokens, width = gate_up_TD.shape[0], gate_up_TD.shape[1] // 2
-    out = gate_up_TD.new_empty((tokens, width))
-    _library().gated_silu(gate_up_TD.data_ptr(), out.data_ptr(), tokens, width)
+def gated_silu(gate_up: Tensor) -> Tensor:
+    """silu(first half) * second half: [tokens, 2 * inner] -> [tokens, inner]."""
+    tokens, width = gate_up.shape[0], gate_up.shape[1] // 2
+    out = gate_up.new_empty((tokens, width))
+    _library().gated_silu(gate_up.data_ptr(), out.data_ptr(), tokens, width)
     return out
 
 
-def multiplies(weight: Tensor) -> bool:
-    """Whether `product` is the best there is."""
-    return _leads(weight) and weight.shape[1] % 2 == 0
+def fast_product(weight: Tensor) -> bool:
+    """Whether `product` is the fastest way to multiply with these weights [out, in]."""
+    return _faster_than_torch(weight) and weight.shape[1] % 2 == 0
 
 
 def packed(weight: Tensor) -> Tensor:
-    """Weights [out, in] in blocks, as `native.cpp` reads them, [out / BLOCK, in / 2, BLOCK, 2], filled up
-    with zeros."""
+    """Weights [out, in] in the blocks of `native.cpp`, [out / BLOCK, in / 2, BLOCK, 2], padded with zeros."""
     outputs, inner = weight.shape
     blocks = -(-outputs // BLOCK)
     whole = pad(weight, (0, 0, 0, blocks * BLOCK - outputs))
     return whole.view(blocks, BLOCK, inner // 2, 2).transpose(1, 2).contiguous()
 
 
-def product(x_RD: Tensor, packed: Tensor, outputs: int) -> Tensor:
-    """x [rows, in] times weights [outputs, in] turned, which are packed."""
-    (rows, inner), x = x_RD.shape, x_RD.contiguous()
+def product(x_RI: Tensor, packed: Tensor, outputs: int) -> Tensor:
+    """x [rows, in] times the transpose of packed weights [outputs, in]: [rows, outputs]."""
+    (rows, inner), x = x_RI.shape, x_RI.contiguous()
     out = x.new_empty((rows, outputs))
     _library().product(x.data_ptr(), packed.data_ptr(), out.data_ptr(), rows, inner, outputs)
     return out
 
 
-def likeliest(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """As `decode.likeliest`."""
+def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
+    """See `decode.argmax_logsumexp`."""
     logits, (rows, width) = logits_RV.contiguous(), logits_RV.shape
     tokens = torch.empty(rows, dtype=torch.int64)
     total = torch.empty(rows, dtype=torch.float32)
-    _library().likeliest(logits.data_ptr(), tokens.data_ptr(), total.data_ptr(), rows, width)
+    _library().argmax_logsumexp(logits.data_ptr(), tokens.data_ptr(), total.data_ptr(), rows, width)
     return tokens, total
 
 
 def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Tensor) -> Tensor:
-    """A new token a row: write its keys and values at `at_R` of its slot in the cache [slots, 2 * key heads,
-    room, width], and attend to all up to there: [rows, heads, width]."""
+    """One new token a row: write its keys and values at position `at_R` of its slot in the cache [slots, 2 *
+    key heads, room, width], then attend to everything up to there: [rows, heads, width]."""
     (rows, heads, width), groups = q_RHD.shape, k_RGD.shape[1]
     new = [_in_rows(x) for x in (q_RHD, k_RGD, v_RGD)]
     out = q_RHD.new_empty((rows, heads, width))
@@ -147,14 +147,14 @@ def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Ten
     return out
 
 
-def attends_before(q: Tensor) -> bool:
-    """Whether `attend_before` is the best there is for these queries [..., width]."""
-    return _leads(q) and q.shape[-1] in WIDTHS
+def fast_attend_prefix(q: Tensor) -> bool:
+    """Whether `attend_prefix` is the fastest way for these queries [..., width]."""
+    return _faster_than_torch(q) and q.shape[-1] in WIDTHS
 
 
-def attend_before(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-    """Attention [tokens, heads, width] over keys and values [2, key heads, before, width] that all stood
-    before these tokens, and the log-sum-exps of its scores [tokens, heads]."""
+def attend_prefix(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    """Attention [tokens, heads, width] to keys and values [2, key heads, past, width] that all precede these
+    tokens, and the log-sum-exps of its scores [tokens, heads]."""
     (tokens, heads, width), (groups, count) = q_THD.shape, past.shape[1:3]
     q = _in_rows(q_THD)
     keys, values = past if past[0, 0].is_contiguous() else past.contiguous()
@@ -162,17 +162,17 @@ def attend_before(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
     logs = torch.empty((tokens, heads), dtype=torch.float32)
     before = (keys.data_ptr(), values.data_ptr(), keys.stride(0))
     found, sizes = (out.data_ptr(), logs.data_ptr()), (tokens, groups, heads // groups, width, count)
-    _library().attend_before(q.data_ptr(), q.stride(0), *before, *found, *sizes)
+    _library().attend_prefix(q.data_ptr(), q.stride(0), *before, *found, *sizes)
     return out, logs
 
 
-def _leads(x: Tensor) -> bool:
-    """Whether large products of such tensors are fastest here. With AMX, oneDNN's and torch's are."""
+def _faster_than_torch(x: Tensor) -> bool:
+    """Whether our large products of such tensors are the fastest. With AMX, oneDNN's and torch's are."""
     return serves(x) and "amx_bf16" not in instructions()
 
 
 def _in_rows(x_THD: Tensor) -> Tensor:
-    """The same with each token's heads one after the other; tokens may lie apart."""
+    """The same with each token's heads contiguous; there may be gaps between tokens."""
     return x_THD if x_THD[0].is_contiguous() else x_THD.contiguous()
 
 

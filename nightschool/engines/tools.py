@@ -1,8 +1,8 @@
-"""Tools in plain text, for models whose chat template does not know them; and reading calls back.
+"""Tools as plain text, for models whose chat template does not know them; and parsing calls back.
 
-The convention: the tools' schemas stand in the system turn, one JSON object a line; a call is one JSON
-object {"name": ..., "arguments": {...}} between <tool_call> and </tool_call>; a result comes back as a user
-turn between <tool_response> and </tool_response>. It is what Qwen's and Hermes' own templates do.
+The convention is that of Qwen's and Hermes' own templates: the system turn lists the tools' schemas, one JSON
+object a line; a call is one JSON object {"name": ..., "arguments": {...}} between <tool_call> and
+</tool_call>; a result is a user turn between <tool_response> and </tool_response>.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TAIL = (
 
 
 def plain(messages: Sequence[Message], tools: Tools) -> list[Message]:
-    """The same conversation without tool turns or tool calls as such."""
+    """The same conversation, its tool turns, tool calls and schemas rendered as text."""
     out = [_plain(m) for m in messages]
     if tools:
         schemas = "\n".join(json.dumps(t["function"], ensure_ascii=False) for t in tools)
@@ -38,11 +38,11 @@ def plain(messages: Sequence[Message], tools: Tools) -> list[Message]:
 def _plain(message: Message) -> Message:
     if message.role == "tool":
         return Message("user", f"<tool_response>\n{message.content}\n</tool_response>")
-    return Message(message.role, said(message)) if message.tool_calls else message
+    return Message(message.role, render_assistant(message)) if message.tool_calls else message
 
 
-def said(message: Message) -> str:
-    """An assistant turn as the model writes it, its calls in plain text."""
+def render_assistant(message: Message) -> str:
+    """An assistant turn as the model writes it, its calls as plain text."""
     calls = [
         f'{OPEN}\n{{"name": {json.dumps(c.name)}, "arguments": {c.arguments or "{}"}}}\n{CLOSE}'
         for c in message.tool_calls
@@ -51,7 +51,7 @@ def said(message: Message) -> str:
 
 
 def parse_calls(text: str, new_id: Callable[[], str]) -> tuple[str, tuple[ToolCall, ...]]:
-    """An answer's text without its tool calls, and these. What is no proper call stays text."""
+    """An answer's text without its tool calls, and the calls. A malformed call stays in the text."""
     calls: list[ToolCall] = []
 
     def take(match: re.Match[str]) -> str:
