@@ -14,7 +14,7 @@ from nightschool.versions import files
 QUICK = {
     "learn.lr": "0.04",
     "learn.rank": "4",
-    "learn.steps": "16",
+    "learn.steps": "32",
     "learn.batch_size": "4",
     "learn.max_new_tokens": "1",
     "learn.anchors": "1",

@@ -26,7 +26,7 @@ ALLOWED = {
     "night": {"engines", "models", "store", "versions", "lessons", "learn", "gate"},
     "checks": set(),
 }
-COMMON = {"types", "errors", "config", "__init__"}
+COMMON = {"types", "errors", "config", "seeds", "__init__"}
 
 
 def imports(path: Path) -> set[str]:

@@ -203,13 +203,14 @@ def respond(
     prefix: Prefix | None = None,
     *,
     temperature: float = 0.0,
-    seed: int = 0,
+    seeds: Sequence[int] = (),
     at_once: int = AT_ONCE,
 ) -> list[Generation]:
-    """One version's answer to each prompt: greedy, or sampled with seed `seed + i` for prompt i."""
+    """One version's answer to each prompt: greedy, or sampled with a seed for each."""
+    samplings = [Sampling(max_tokens, temperature, seed=seed) for seed in seeds or [0] * len(prompts)]
     requests = [
-        GenerateRequest(tuple(prompt), Sampling(max_tokens, temperature, seed=seed + i), version)
-        for i, prompt in enumerate(prompts)
+        GenerateRequest(tuple(prompt), sampling, version)
+        for prompt, sampling in zip(prompts, samplings, strict=True)
     ]
     return engine.generate(requests, prefix, at_once=at_once)
 

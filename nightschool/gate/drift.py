@@ -10,6 +10,7 @@ from nightschool.engines.base import respond
 from nightschool.learn.losses import forward_kl
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
+from nightschool.seeds import seed_of
 from nightschool.types import BASE
 
 _SEED = 7_001  # the base model's answers are the same ones for every dream
@@ -21,7 +22,10 @@ class Drift:
 
     def __init__(self, model: HFModel, prompts: Sequence[tuple[int, ...]], max_tokens: int = 32) -> None:
         self._model = model
-        answers = respond(model, prompts, BASE, max_tokens, temperature=1.0, seed=_SEED, at_once=len(prompts))
+        seeds = [seed_of(_SEED, tuple(prompt)) for prompt in prompts]
+        answers = respond(
+            model, prompts, BASE, max_tokens, temperature=1.0, seeds=seeds, at_once=len(prompts)
+        )
         self._pairs = [(p, tuple(a.tokens)) for p, a in zip(prompts, answers, strict=True)]
         self._base = self._hidden(BASE)
 

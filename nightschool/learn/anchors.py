@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer, respond
 from nightschool.models.hf import HFModel
+from nightschool.seeds import seed_of, shuffled
 
 Prompt = tuple[int, ...]
 Surprise = Callable[[Sequence[PromptAnswer]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
@@ -58,7 +58,7 @@ class AnchorPool:
             self._version,
             self._max_tokens,
             temperature=1.0,
-            seed=self._seed + start,
+            seeds=[seed_of(self._seed, prompt) for prompt in prompts],
             at_once=self.CHUNK,
         )
         pairs = [(p, tuple(g.tokens)) for p, g in zip(prompts, found, strict=True)]
@@ -86,7 +86,7 @@ class Rehearsal:
         """`count` pairs for a round that begins with `step`, mixed; `surprise` is the student's then."""
         if not self._lessons or not count:
             return []
-        turns = [shuffled(some, f"{self._seed}:{step}") for some in self._lessons]
+        turns = [shuffled(some, self._seed, step) for some in self._lessons]
         asked = [turn[: self.ASKED] for turn in turns]
         nats = iter(surprise([pair for some in asked for pair in some]))
         hurt = [self.CALM + mean(next(nats) for _ in some) for some in asked]
@@ -111,10 +111,3 @@ def in_turns(lessons: Sequence[Sequence[_T]]) -> list[_T]:
 def _turn(step: int, count: int, length: int) -> list[int]:
     """Which `count` places of an order a step takes: one after the other, and from the start again."""
     return [i % length for i in range(step * count, (step + 1) * count)] if length else []
-
-
-def shuffled(items: Sequence[_T], seed: int | str) -> list[_T]:
-    """In an order that the seed alone decides."""
-    out = list(items)
-    random.Random(seed).shuffle(out)
-    return out

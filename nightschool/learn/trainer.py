@@ -13,13 +13,14 @@ import torch
 from nightschool.config import LearnConfig
 from nightschool.engines.base import PromptAnswer
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import AnchorPool, Rehearsal, shuffled
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.rules.common import Rule, Trajectory
 from nightschool.learn.step import Batch, Distil, Imitate, accumulate
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
+from nightschool.seeds import shuffled
 
 NEARLY = 0.9  # share of held-back practice from which more steps are not worth much
 STUDENT = "student"  # the name under which the learning adapter answers
@@ -229,10 +230,14 @@ class _Run:
         )
 
 
+def _id(drill: Drill) -> str:
+    return drill.id
+
+
 def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Drill]:
     """The drills of a course's n-th turn: endless shuffled epochs, a function of the turn so that
     resuming needs no state."""
     out: list[Drill] = []
     for i in range(turn * size, (turn + 1) * size):
-        out.append(shuffled(drills, f"{seed}:{i // len(drills)}")[i % len(drills)])
+        out.append(shuffled(drills, seed, i // len(drills), key=_id)[i % len(drills)])
     return list({d.id: d for d in out}.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from nightschool.engines.base import Engine, respond
+from nightschool.seeds import seed_of
 from nightschool.types import Lesson, Message, PracticeRequest
 
 _LONGEST = 40  # tokens of a question
@@ -18,7 +19,8 @@ def ask(model: Engine, lesson: Lesson, count: int, version: str, seed: int) -> l
     one, other = (model.encode([*lesson.context, Message("user", x)], lesson.tools) for x in "AZ")
     begun = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
     prefix, last = model.prefix(begun[:-1], version), (begun[-1],)
-    found = respond(model, [last] * count, version, _LONGEST, prefix, temperature=_HEAT, seed=seed * 1_009)
+    seeds = [seed_of(seed, lesson.session_id, "question", i) for i in range(count)]
+    found = respond(model, [last] * count, version, _LONGEST, prefix, temperature=_HEAT, seeds=seeds)
     said = [g for g in found if g.finish == "stop"]
     texts = dict.fromkeys(text for g in said if (text := _question(model.decode(g.tokens))))
     known = {m.content for m in lesson.context}

@@ -8,7 +8,7 @@ from pathlib import Path
 from nightschool.errors import DreamError
 from nightschool.gate.probes import passed
 from nightschool.learn import trainer
-from nightschool.learn.anchors import AnchorPool, Rehearsal, shuffled
+from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.classroom import Classroom
 from nightschool.learn.interpolate import go_back
@@ -20,6 +20,7 @@ from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson, steering_probes
 from nightschool.night.queue import Plan
+from nightschool.seeds import shuffled
 from nightschool.types import BASE
 
 ANCHOR_TOKENS = 32  # of the answer to an unrelated request
@@ -47,7 +48,7 @@ def learn(
     tonight = f"{config.seed}:{plan.parent}"  # other requests every night
     rehearsal = Rehearsal([[(p.prompt, p.answer) for p in e.practice] for e in earlier], tonight)
     steer = [probe for room in rooms for probe in room.steer]
-    known = [shuffled(e.steering, tonight) for e in earlier]
+    known = [shuffled(e.steering, tonight, key=lambda probe: probe.id) for e in earlier]
     steer += steering_probes(model, plan.parent, known, len(steer))
 
     def measure() -> Sequence[bool]:

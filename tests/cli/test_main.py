@@ -133,7 +133,7 @@ def test_a_whole_day_on_the_tiny_model(
     assert dreamt.code == PROMOTED, dreamt
     outcome = dreamt.json
     assert (outcome["status"], outcome["version"]) == ("promoted", "nightschool@1")
-    assert "step 1/16" in dreamt.err  # progress, away from the JSON
+    assert "step 1/32" in dreamt.err  # progress, away from the JSON
     assert run("sessions", "--json").json[0]["learned"]
     assert run("dream", *tiny_settings).code == NOTHING
     listed = run("versions", "--json").json

@@ -13,6 +13,7 @@ from torch import Tensor
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.rules.common import Teaching, Trajectory
 from nightschool.learn.step import Batch
+from nightschool.seeds import seed_of
 
 
 class CD:
@@ -32,8 +33,8 @@ class CD:
         return [[Trajectory(d, (), True) for d in some] for some in drills]
 
     def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
-        drills = {t.drill.id: t.drill for step in tries for t in step}
-        self._answer(course, [d for name, d in drills.items() if name not in self._said])
+        if not {t.drill.id for step in tries for t in step} <= self._said.keys():
+            self._answer(course)
         return [
             (
                 [(t.drill.student, self._said[t.drill.id][0]) for t in step],
@@ -42,9 +43,12 @@ class CD:
             for step in tries
         ]
 
-    def _answer(self, course: Course, drills: Sequence[Drill]) -> None:
-        config, prompts = self._teaching.config, [self._teaching.prompt(d) for d in drills]
-        answers = self._teaching.answers(course, prompts, config.temperature, seed=config.seed * 7_919)
+    def _answer(self, course: Course) -> None:
+        """All of a course at once: those that are answered together round each other's numbers, and a dream
+        that is resumed must find the same ones together."""
+        config, prompts = self._teaching.config, [self._teaching.prompt(d) for d in course.drills]
+        seeds = [seed_of(config.seed, "answer", drill.id) for drill in course.drills]
+        answers = self._teaching.answers(course, prompts, config.temperature, seeds)
         thoughts = self._teaching.thoughts(course, list(zip(prompts, answers, strict=True)))
-        for drill, answer, thought in zip(drills, answers, thoughts, strict=True):
+        for drill, answer, thought in zip(course.drills, answers, thoughts, strict=True):
             self._said[drill.id] = answer, thought.clone()

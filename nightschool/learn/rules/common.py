@@ -15,6 +15,7 @@ from nightschool.learn import losses
 from nightschool.learn.drills import Course, Drill
 from nightschool.learn.step import Batch, Distil
 from nightschool.models.hf import HFModel
+from nightschool.seeds import seed_of
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,11 @@ class Teaching:
     ) -> list[list[Trajectory]]:
         """The student's own answers, `each` of them to every drill; those of all steps are sampled
         together, where a token is cheapest."""
-        seed = (self.config.seed * 1_000_003 + step) * 1_009
-        asked = [drill for some in drills for drill in some for _ in range(each)]
         requests = [
-            GenerateRequest(
-                d.student, Sampling(self._limit(d), self.config.temperature, seed=seed + i), student
-            )
-            for i, d in enumerate(asked)
+            GenerateRequest(d.student, self._sampling(d, seed_of(self.config.seed, now, d.id, i)), student)
+            for now, some in enumerate(drills, step)
+            for d in some
+            for i in range(each)
         ]
         said = iter(self.model.generate(requests, at_once=len(requests) or 1))
         return [
@@ -82,10 +81,11 @@ class Teaching:
             for some in drills
         ]
 
-    def _limit(self, drill: Drill) -> int:
-        """Longest try: what goes on far beyond the right answer went wrong long ago, and teaches no more."""
+    def _sampling(self, drill: Drill, seed: int) -> Sampling:
+        """What goes on far beyond the right answer went wrong long ago, and teaches no more."""
         longest = self.config.max_new_tokens
-        return min(longest, len(drill.answer) * 3 // 2 + 8) if drill.answer else longest
+        limit = min(longest, len(drill.answer) * 3 // 2 + 8) if drill.answer else longest
+        return Sampling(limit, self.config.temperature, seed=seed)
 
     def prompt(self, drill: Drill) -> tuple[int, ...]:
         """The teacher's, behind the course's prefix: with the right answer in it where that is to be used."""
@@ -97,12 +97,16 @@ class Teaching:
         return self.model.hidden(pairs, course.teacher, course.prefix) if pairs else []
 
     def answers(
-        self, course: Course, prompts: Sequence[tuple[int, ...]], temperature: float, seed: int = 0
+        self,
+        course: Course,
+        prompts: Sequence[tuple[int, ...]],
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[tuple[int, ...]]:
-        """The teacher's own answers, session in context."""
+        """The teacher's own answers, session in context: greedy, or sampled with a seed for each."""
         longest = self.config.max_new_tokens
         found = respond(
-            self.model, prompts, course.teacher, longest, course.prefix, temperature=temperature, seed=seed
+            self.model, prompts, course.teacher, longest, course.prefix, temperature=temperature, seeds=seeds
         )
         return [tuple(generation.tokens) for generation in found]
 
