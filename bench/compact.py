@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from nightschool.config import LearnConfig
-from nightschool.learn.classroom import Classroom
-from nightschool.learn.drills import Drill
+from nightschool.learn.encoding import EncodedLesson
+from nightschool.learn.examples import Example
 from nightschool.learn.losses import forward_kl
-from nightschool.learn.step import Distil, back
+from nightschool.learn.objectives import Distil, back
 from nightschool.learn.trainer import accuracy_of
 from nightschool.models.attention import Packed
 from nightschool.models.cache import PrefixCache
@@ -26,18 +26,18 @@ LENGTH = 32  # tokens of the short cache
 RATE = 1e-2  # AdamW's; five times LoRA's default
 
 
-def train(model: HFModel, room: Classroom, config: LearnConfig) -> tuple[PrefixCache, int]:
+def train(model: HFModel, room: EncodedLesson, config: LearnConfig) -> tuple[PrefixCache, int]:
     """The short cache at its best measured step, and the steps taken."""
     course = room.courses[0]
     tokens = course.prefix.tokens[:LENGTH]
     layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in course.prefix.layers]
     optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
     rng = random.Random(config.seed)
-    drills = [d for d in course.drills if d.answer and d.thought_AD is not None]
+    examples = [d for d in course.examples if d.answer and d.teacher_hidden_AD is not None]
     asked = [(probe.prompt, probe.answer) for probe in room.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
-        _step(model, rng.sample(drills, min(config.batch_size, len(drills))), layers)
+        _step(model, rng.sample(examples, min(config.batch_size, len(examples))), layers)
         optimizer.step()
         optimizer.zero_grad()
         if step % config.round_steps == 0 or step == config.steps:
@@ -50,15 +50,15 @@ def train(model: HFModel, room: Classroom, config: LearnConfig) -> tuple[PrefixC
     return best, step
 
 
-def _step(model: HFModel, drills: Sequence[Drill], layers: Sequence[Tensor]) -> None:
+def _step(model: HFModel, examples: Sequence[Example], layers: Sequence[Tensor]) -> None:
     """Add the gradient of one batch: KL to the teacher at every token of the right answers."""
-    answers = [d.answer or () for d in drills]
-    rows = [[*d.student, *answer[:-1]] for d, answer in zip(drills, answers, strict=True)]
+    answers = [d.answer or () for d in examples]
+    rows = [[*d.student, *answer[:-1]] for d, answer in zip(examples, answers, strict=True)]
     past = [kv.to(model.dtype) for kv in layers]
     attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
     hidden = model.runner.run_rows(rows, attention, None, before)
-    said = [h[len(d.student) - 1 :] for h, d in zip(hidden, drills, strict=True)]
-    thoughts = [d.thought_AD for d in drills if d.thought_AD is not None]
+    said = [h[len(d.student) - 1 :] for h, d in zip(hidden, examples, strict=True)]
+    thoughts = [d.teacher_hidden_AD for d in examples if d.teacher_hidden_AD is not None]
     back(model, said, [Distil(torch.cat(thoughts), forward_kl)], [len(said)])
 
 

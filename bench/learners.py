@@ -14,8 +14,8 @@ from bench.work.cases import Suite
 from nightschool.checks import Case
 from nightschool.config import Config
 from nightschool.engines.base import answers
-from nightschool.learn.classroom import encode
-from nightschool.lessons.feedback import heed
+from nightschool.learn.encoding import encode
+from nightschool.lessons.feedback import apply_feedback
 from nightschool.lessons.select import lesson_of
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
@@ -160,7 +160,7 @@ class Compact:
 
     def learn(self, suite: Suite) -> dict[str, Any]:
         began, learn = time.perf_counter(), self._config.learn
-        room = encode(self._model, lesson_of(heed(suite.session), learn), BASE, learn)
+        room = encode(self._model, lesson_of(apply_feedback(suite.session), learn), BASE, learn)
         self.prefix, steps = compact.train(self._model, room, learn)
         return {
             "seconds": time.perf_counter() - began,

@@ -27,10 +27,10 @@ from bench.work.cases import conversation
 from bench.work.kinds import invoice_cases
 from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.learn.admission import admit
-from nightschool.learn.anchors import Rehearsal
-from nightschool.learn.drills import course
+from nightschool.learn.examples import course
+from nightschool.learn.replay import Rehearsal
 from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.rules.common import RuleContext
 from nightschool.learn.trainer import StepReport, train
 from nightschool.models import embedded, hf
 from nightschool.night.learn import anchor_pool
@@ -67,10 +67,10 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
     }
     more = {"opsd": OpsdConfig(reference_steps=0)} if dreamt else alike
     config = LearnConfig(steps=ROUND * (repeats + 1), batch_size=BATCH, round_steps=ROUND, **more)
-    teaching, taught = Teaching(model, BASE, config), course(model, lesson, requests, BASE)
+    teaching, taught = RuleContext(model, BASE, config), course(model, lesson, requests, BASE)
     if dreamt:
-        ((_, seats),) = admit(teaching, [taught])
-        taught = replace(taught, drills=tuple(seat.drill for seat in seats))
+        ((_, candidates),) = admit(teaching, [taught])
+        taught = replace(taught, examples=tuple(candidate.example for candidate in candidates))
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
         train(

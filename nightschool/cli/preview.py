@@ -20,7 +20,7 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
     """
     with closing(Store.open(home)) as store:
         store.sessions.get(session_id)  # before the model is loaded
-        from nightschool.learn.classroom import encode
+        from nightschool.learn.encoding import encode
         from nightschool.lessons.select import select
         from nightschool.models import hf
         from nightschool.night.keep import load
@@ -36,16 +36,16 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
         **room.report(),
         "practice": [
             {
-                "id": seat.drill.id,
-                "kind": seat.drill.kind,
-                "request": seat.drill.text,
-                "prompt_tokens": len(seat.drill.student),
-                "answer": model.decode(seat.answer),
-                "known": seat.drill.checked,
-                "gap": round(seat.gap, 3),
-                "dropped": seat.refused,
+                "id": candidate.example.id,
+                "kind": candidate.example.kind,
+                "request": candidate.example.text,
+                "prompt_tokens": len(candidate.example.student),
+                "answer": model.decode(candidate.answer),
+                "known": candidate.example.checked,
+                "gap": round(candidate.gap, 3),
+                "dropped": candidate.rejected_because,
             }
-            for seat in room.seats
+            for candidate in room.candidates
         ],
     }
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer, respond
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.rules.common import RuleContext
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel, logprobs
 
@@ -25,33 +25,35 @@ _TOGETHER = 16  # scored in one forward
 
 
 @dataclass(frozen=True)
-class Seat:
-    """A practice request that was looked at. `answer` is the drill's or, where the teacher came to no end,
-    what it said until then; `gap` in nats per token; `refused`: why it is not practised, if so."""
+class Candidate:
+    """A practice request that was looked at. `answer` is the example's or, where the teacher came to no end,
+    what it said until then; `gap` in nats per token; `rejected_because`: why it is not practised, if so."""
 
-    drill: Drill
+    example: Example
     answer: tuple[int, ...]
     gap: float
-    refused: str | None = None
+    rejected_because: str | None = None
 
 
-def admit(teaching: Teaching, courses: Sequence[Course]) -> list[tuple[Course, list[Seat]]]:
-    """For each course (a stretch of one session; all have the same drills) the seats that it is the best
-    teacher for. Every seat's drill has an answer, where the teacher ends its own, and the teacher's thoughts
-    on it."""
-    asked = [_seats(teaching, course) for course in courses]
+def admit(teaching: RuleContext, courses: Sequence[Course]) -> list[tuple[Course, list[Candidate]]]:
+    """For each course (a stretch of one session; all have the same examples) the candidates that it is the
+    best teacher for. Each one's example has an answer, where the teacher ends its own, and the teacher's
+    final hidden states that predict it."""
+    asked = [_candidates(teaching, course) for course in courses]
     best = [max(range(len(courses)), key=lambda c: asked[c][i].gap) for i in range(len(asked[0]))]
     return [
-        (course, [seat for i, seat in enumerate(asked[c]) if best[i] == c])
+        (course, [candidate for i, candidate in enumerate(asked[c]) if best[i] == c])
         for c, course in enumerate(courses)
     ]
 
 
-def report(seats: Sequence[Seat]) -> dict[str, dict[str, int]]:
+def report(candidates: Sequence[Candidate]) -> dict[str, dict[str, int]]:
     """How many of each kind are practised, and why how many are not."""
     return {
-        "practised": dict(Counter(s.drill.kind for s in seats if not s.refused)),
-        "dropped": dict(Counter(f"{s.drill.kind}: {s.refused}" for s in seats if s.refused)),
+        "practised": dict(Counter(s.example.kind for s in candidates if not s.rejected_because)),
+        "dropped": dict(
+            Counter(f"{s.example.kind}: {s.rejected_because}" for s in candidates if s.rejected_because)
+        ),
     }
 
 
@@ -64,40 +66,40 @@ class _View:
     right: bool
 
 
-def _seats(teaching: Teaching, course: Course) -> list[Seat]:
+def _candidates(teaching: RuleContext, course: Course) -> list[Candidate]:
     model, teacher = teaching.model, course.teacher
     said = _own_answers(teaching, course)
-    answers = [d.answer or said[d.id][0] for d in course.drills]
-    asked = list(zip(course.drills, answers, strict=True))
+    answers = [d.answer or said[d.id][0] for d in course.examples]
+    asked = list(zip(course.examples, answers, strict=True))
     alone = _views(model, teaching.live, [(d.student, a) for d, a in asked])
     taught = _views(model, teacher, [(d.teacher, a) for d, a in asked], course.prefix)
     # Who would answer right needs not be told the answer: to be told in the middle of a tool flow confuses.
-    unsure = [i for i, d in enumerate(course.drills) if d.informed and not taught[i].right]
+    unsure = [i for i, d in enumerate(course.examples) if d.informed and not taught[i].right]
     if teaching.config.opsd.reference_fraction:
-        told = [(course.drills[i].informed or (), answers[i]) for i in unsure]
+        told = [(course.examples[i].informed or (), answers[i]) for i in unsure]
         knowing = dict(zip(unsure, _views(model, teacher, told, course.prefix), strict=True))
     else:
         knowing = {}
     out = []
-    for i, (drill, answer) in enumerate(asked):
+    for i, (example, answer) in enumerate(asked):
         view = knowing.get(i, taught[i])
         settled = replace(
-            drill,
-            answer=answer if drill.answer is not None or said[drill.id][1] else None,
-            informed=drill.informed if i in knowing else None,
-            thought_AD=view.hidden_AD,
+            example,
+            answer=answer if example.answer is not None or said[example.id][1] else None,
+            informed=example.informed if i in knowing else None,
+            teacher_hidden_AD=view.hidden_AD,
         )
         gap = view.logprob - alone[i].logprob
-        out.append(Seat(settled, answer, gap, _refusal(drill, gap, view, alone[i])))
+        out.append(Candidate(settled, answer, gap, _refusal(example, gap, view, alone[i])))
     return out
 
 
-def _refusal(drill: Drill, gap: float, teacher: _View, student: _View) -> str | None:
+def _refusal(example: Example, gap: float, teacher: _View, student: _View) -> str | None:
     if student.right:
         return "the model does that already"
     if gap < GAP:
         return "the session does not help the model there"
-    if drill.kind == "asked" and teacher.logprob < SURE:
+    if example.kind == "asked" and teacher.logprob < SURE:
         return "the session does not answer that"
     return None
 
@@ -116,9 +118,9 @@ def _views(
     return out
 
 
-def _own_answers(teaching: Teaching, course: Course) -> dict[str, tuple[tuple[int, ...], bool]]:
+def _own_answers(teaching: RuleContext, course: Course) -> dict[str, tuple[tuple[int, ...], bool]]:
     """What the teacher says where no right answer is known, and whether it came to an end."""
-    unknown = [d for d in course.drills if d.answer is None]
+    unknown = [d for d in course.examples if d.answer is None]
     prompts, longest = [d.teacher for d in unknown], teaching.config.max_new_tokens
     said = respond(teaching.model, prompts, course.teacher, longest, course.prefix)
     return {d.id: (tuple(a.tokens), a.finish == "stop") for d, a in zip(unknown, said, strict=True)}

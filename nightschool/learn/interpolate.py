@@ -11,7 +11,9 @@ from nightschool.models.lora import Adapter
 SHARE = 0.9
 
 
-def go_back(model: HFModel, start: Adapter, student: Adapter, accuracy: float, measure: Measure) -> float:
+def interpolate_back(
+    model: HFModel, start: Adapter, student: Adapter, accuracy: float, measure: Measure
+) -> float:
     """Move `student` back towards `start` where not one request less of those measured is right there than
     at its end (`accuracy`), and return the share of the way that it keeps. What was trained is robust to
     that, and the drift on everything else falls about with the square of the share (interpolation of weights:

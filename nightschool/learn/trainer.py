@@ -13,11 +13,11 @@ import torch
 from nightschool.config import LearnConfig
 from nightschool.engines.base import PromptAnswer
 from nightschool.learn import checkpoint
-from nightschool.learn.anchors import AnchorPool, Rehearsal
-from nightschool.learn.drills import Course, Drill
+from nightschool.learn.examples import Course, Example
 from nightschool.learn.losses import forward_kl
-from nightschool.learn.rules.common import Rule, Trajectory
-from nightschool.learn.step import Batch, Distil, Imitate, accumulate
+from nightschool.learn.objectives import Distil, Imitate, LossBatch, accumulate
+from nightschool.learn.replay import AnchorPool, Rehearsal
+from nightschool.learn.rules.common import Rollout, Rule
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
 from nightschool.seeds import shuffled
@@ -158,16 +158,16 @@ class _Run:
         one by one."""
         started = time.perf_counter()
         taught = [self.courses[step % len(self.courses)] for step in steps]
-        drills = [
+        examples = [
             batch(
-                self.rule.eligible(course.drills, step),
+                self.rule.eligible(course.examples, step),
                 step // len(self.courses),
                 self.config.batch_size,
                 self.config.seed,
             )
             for step, course in zip(steps, taught, strict=True)
         ]
-        tries = self.rule.trajectories(drills, STUDENT, steps[0])
+        tries = self.rule.rollouts(examples, STUDENT, steps[0])
         old = self.rehearsal.take(steps[0], len(steps) * self.config.anchors, self._surprise)
         rolled = time.perf_counter()
         lessons = self._teach(taught, tries)
@@ -180,19 +180,19 @@ class _Run:
         """-log q(answer) of the student, in nats."""
         return [-sum(logprobs) for logprobs in self.model.score(pairs, STUDENT)]
 
-    def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+    def _teach(self, taught: Sequence[Course], tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
         """Each step's lesson. The teacher is frozen: it speaks to all of a course's steps at once."""
-        lessons: dict[int, Batch] = {}
+        lessons: dict[int, LossBatch] = {}
         for course in {id(course): course for course in taught}.values():
             at = [i for i, one in enumerate(taught) if one is course]
-            lessons |= zip(at, self.rule.teach(course, [tries[i] for i in at]), strict=True)
+            lessons |= zip(at, self.rule.objectives(course, [tries[i] for i in at]), strict=True)
         return [lessons[i] for i in range(len(taught))]
 
     def _step(
         self,
         step: int,
-        trajectories: Sequence[Trajectory],
-        lesson: Batch,
+        trajectories: Sequence[Rollout],
+        lesson: LossBatch,
         rehearsed: Sequence[PromptAnswer],
         rollout_s: float,
         teacher_s: float,
@@ -230,14 +230,14 @@ class _Run:
         )
 
 
-def _id(drill: Drill) -> str:
-    return drill.id
+def _id(example: Example) -> str:
+    return example.id
 
 
-def batch(drills: Sequence[Drill], turn: int, size: int, seed: int) -> list[Drill]:
-    """The drills of a course's n-th turn: endless shuffled epochs, a function of the turn so that
+def batch(examples: Sequence[Example], turn: int, size: int, seed: int) -> list[Example]:
+    """The examples of a course's n-th turn: endless shuffled epochs, a function of the turn so that
     resuming needs no state."""
-    out: list[Drill] = []
+    out: list[Example] = []
     for i in range(turn * size, (turn + 1) * size):
-        out.append(shuffled(drills, seed, i // len(drills), key=_id)[i % len(drills)])
+        out.append(shuffled(examples, seed, i // len(examples), key=_id)[i % len(examples)])
     return list({d.id: d for d in out}.values())

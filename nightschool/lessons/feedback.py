@@ -11,14 +11,14 @@ _HEARD = Message("assistant", "Understood.")
 
 
 @dataclass(frozen=True)
-class Heeded:
+class JudgedSession:
     """A session as its teacher sees it, and the turns of it (positions) that are no right answers."""
 
     session: Session
     rejected: frozenset[int] = frozenset()
 
 
-def heed(session: Session, signals: Sequence[Signal] = ()) -> Heeded:
+def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSession:
     """Edited answers become what the user made of them. A reason why an answer was rejected follows it as the
     user's next turn; the comment on a bad session ends it, and none of its answers counts as right. A session
     that nobody rated goes to the last answer that somebody did something with, and only what was accepted or
@@ -39,7 +39,7 @@ def heed(session: Session, signals: Sequence[Signal] = ()) -> Heeded:
             _object(messages, rejected, signal.comment)
     if session.rating == "bad" and session.comment:
         _object(messages, rejected, session.comment)
-    return Heeded(replace(session, messages=tuple(messages)), frozenset(rejected))
+    return JudgedSession(replace(session, messages=tuple(messages)), frozenset(rejected))
 
 
 def _object(messages: list[Message], rejected: set[int], comment: str) -> None:
@@ -49,7 +49,7 @@ def _object(messages: list[Message], rejected: set[int], comment: str) -> None:
     messages.append(_HEARD)
 
 
-def together(parts: Sequence[Heeded], name: str) -> Heeded:
+def together(parts: Sequence[JudgedSession], name: str) -> JudgedSession:
     """Several short sessions that nobody rated as one."""
     messages = [m for m in parts[0].session.messages if m.role == "system"]
     rejected: set[int] = set()
@@ -61,7 +61,9 @@ def together(parts: Sequence[Heeded], name: str) -> Heeded:
                 rejected.add(len(messages))
             messages.append(message)
     first = parts[0].session
-    return Heeded(Session(name, tuple(messages), first.tools, first.user, "signals"), frozenset(rejected))
+    return JudgedSession(
+        Session(name, tuple(messages), first.tools, first.user, "signals"), frozenset(rejected)
+    )
 
 
 def guards(session: Session, signals: Sequence[Signal] = ()) -> list[tuple[tuple[Message, ...], str]]:

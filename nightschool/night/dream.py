@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightschool.learn.classroom import encode
+from nightschool.learn.encoding import encode
 from nightschool.learn.trainer import StepReport
 from nightschool.lessons.select import select
 from nightschool.models.hf import HFModel

@@ -8,7 +8,7 @@ from nightschool.config import GateConfig
 from nightschool.gate.drift import Drift
 from nightschool.gate.probes import passed
 from nightschool.gate.verdict import Measured, judge
-from nightschool.learn.classroom import Classroom
+from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.trainer import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models.hf import HFModel
@@ -32,7 +32,7 @@ def ungated(config: GateConfig, measure: Callable[[], Measured]) -> Verdict:
 def measured(
     model: HFModel,
     plan: Plan,
-    rooms: Sequence[Classroom],
+    rooms: Sequence[EncodedLesson],
     earlier: Sequence[LearnedLesson],
     unwanted: Mapping[str, Sequence[Probe]],
 ) -> Measured:

@@ -8,12 +8,12 @@ from pathlib import Path
 from nightschool.errors import DreamError
 from nightschool.gate.probes import passed
 from nightschool.learn import trainer
-from nightschool.learn.anchors import AnchorPool, Rehearsal
 from nightschool.learn.bakeoff import bakeoff
-from nightschool.learn.classroom import Classroom
-from nightschool.learn.interpolate import go_back
+from nightschool.learn.encoding import EncodedLesson
+from nightschool.learn.interpolate import interpolate_back
+from nightschool.learn.replay import AnchorPool, Rehearsal
 from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.rules.common import RuleContext
 from nightschool.learn.trainer import STUDENT
 from nightschool.lessons.anchors import encoded, practice_anchors
 from nightschool.models import lora
@@ -29,7 +29,7 @@ ANCHOR_TOKENS = 32  # of the answer to an unrelated request
 def learn(
     model: HFModel,
     plan: Plan,
-    rooms: Sequence[Classroom],
+    rooms: Sequence[EncodedLesson],
     earlier: Sequence[LearnedLesson],
     folder: Path,
     report: trainer.Report,
@@ -55,9 +55,9 @@ def learn(
         return passed(model, steer, STUDENT)
 
     def train(name: str, steps: int, adapter: lora.Adapter, at: Path) -> trainer.Progress:
-        rule = RULES[name](Teaching(model, plan.parent, config))
+        rule = RULES[name](RuleContext(model, plan.parent, config))
         limited = config.model_copy(update={"steps": steps})
-        fit = [course for course in courses if rule.eligible(course.drills, 0)]
+        fit = [course for course in courses if rule.eligible(course.examples, 0)]
         if not fit:
             raise DreamError(
                 f"the rule {name} can practise none of these sessions: --learn.rule names another"
@@ -81,7 +81,7 @@ def learn(
         progress = bakeoff(train, config, student, folder)
     else:
         progress = train(config.rule, config.steps, student, folder)
-    progress.share = go_back(model, start, student, progress.kept_accuracy, measure)
+    progress.share = interpolate_back(model, start, student, progress.kept_accuracy, measure)
     return progress
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
 from nightschool.gate.probes import passed
-from nightschool.learn.anchors import in_turns
-from nightschool.learn.classroom import Classroom
-from nightschool.learn.drills import answered
+from nightschool.learn.encoding import EncodedLesson
+from nightschool.learn.examples import answered
+from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import alone, tasks
 from nightschool.lessons.feedback import guards as unwanted
@@ -38,15 +38,17 @@ class LearnedLesson:
     retired: tuple[dict[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, room: Classroom, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
+    def of(cls, room: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
         """What to remember of a lesson that was learned tonight."""
         session = room.lesson.session_id
-        drills = [drill for course in room.courses for drill in course.drills if drill.kind != "replayed"]
+        examples = [
+            example for course in room.courses for example in course.examples if example.kind != "replayed"
+        ]
         return cls(
             session,
             probes=tuple(room.gate),
             steering=tuple(room.steer),
-            practice=tuple(drill.probe(drill.answer or ()) for drill in drills[:REHEARSED]),
+            practice=tuple(example.probe(example.answer or ()) for example in examples[:REHEARSED]),
             retired=tuple(record for record in retired if record["by"] == session),
         )
 
@@ -104,7 +106,7 @@ class Memory:
     retired: list[dict[str, Any]]
 
 
-def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[Classroom]) -> Memory:
+def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[EncodedLesson]) -> Memory:
     """What each version in the live one's lineage wrote down of its lessons, except those learned again and
     what newer sessions contradict."""
     found: dict[str, LearnedLesson] = {}
@@ -120,7 +122,9 @@ def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[Classroom]
     return Memory([lesson.without(over) for lesson in kept], retired)
 
 
-def _contradicted(model: Engine, live: str, room: Classroom, probes: Sequence[Probe]) -> list[dict[str, Any]]:
+def _contradicted(
+    model: Engine, live: str, room: EncodedLesson, probes: Sequence[Probe]
+) -> list[dict[str, Any]]:
     """The earlier checks that a new session contradicts, and what it makes the model say instead."""
     out: dict[str, dict[str, Any]] = {}
     for part in room.parts:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from nightschool.config import LearnConfig, OpsdConfig
-from nightschool.learn.anchors import AnchorPool, Rehearsal
-from nightschool.learn.drills import Course, course
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.examples import Course, course
+from nightschool.learn.replay import AnchorPool, Rehearsal
+from nightschool.learn.rules.common import RuleContext
 from nightschool.learn.rules.opsd import OPSD
 from nightschool.learn.trainer import Progress, train
 from nightschool.lessons.build import build_lesson
@@ -47,7 +47,7 @@ def tiny_course(tiny: HFModel, lesson: Lesson) -> Course:
 def rule(model: HFModel, fraction: float = 0.5, reference_steps: int = 0) -> OPSD:
     opsd = OpsdConfig(reference_fraction=fraction, reference_steps=reference_steps)
     config = LearnConfig(opsd=opsd, max_new_tokens=6, seed=1)
-    return OPSD(Teaching(model, BASE, config))
+    return OPSD(RuleContext(model, BASE, config))
 
 
 def pool(model: HFModel) -> AnchorPool:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nightschool.learn.interpolate import go_back
+from nightschool.learn.interpolate import interpolate_back
 from nightschool.learn.trainer import STUDENT
 from nightschool.models.hf import HFModel
 
@@ -26,7 +26,7 @@ def test_it_goes_back_unless_something_is_lost(tiny: HFModel, right: int, kept: 
             torch.testing.assert_close(now, a + 0.9 * (z - a))
         return [i < right for i in range(5)]
 
-    assert go_back(tiny, start, student, 3 / 5, measure) == kept
+    assert interpolate_back(tiny, start, student, 3 / 5, measure) == kept
     for a, z, now in zip(begun.parameters(), ended.parameters(), student.parameters(), strict=True):
         torch.testing.assert_close(now, a + kept * (z - a))
     assert tiny.adapter(STUDENT) is student

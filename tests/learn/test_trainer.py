@@ -94,9 +94,9 @@ def test_when_to_stop(history: list[tuple[int, float]], best_step: int, ends: bo
 
 
 @given(st.integers(1, 20), st.integers(1, 8), st.integers(0, 99))
-def test_every_drill_has_its_turn_once_an_epoch(drills: int, size: int, seed: int) -> None:
-    every = [SimpleNamespace(id=str(i)) for i in range(drills)]
-    turns = [d.id for turn in range(drills) for d in batch(every, turn, size, seed)]  # type: ignore[arg-type]
-    if drills % size == 0:
+def test_every_drill_has_its_turn_once_an_epoch(examples: int, size: int, seed: int) -> None:
+    every = [SimpleNamespace(id=str(i)) for i in range(examples)]
+    turns = [d.id for turn in range(examples) for d in batch(every, turn, size, seed)]  # type: ignore[arg-type]
+    if examples % size == 0:
         assert {turns.count(d.id) for d in every} == {size}
     assert batch(every, 3, size, seed) == batch(every, 3, size, seed)  # type: ignore[arg-type]

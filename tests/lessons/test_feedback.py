@@ -1,7 +1,7 @@
 """Edits, rejections, comments: what they make of a session."""
 
 from nightschool.lessons.build import build_lesson
-from nightschool.lessons.feedback import guards, heed, together
+from nightschool.lessons.feedback import apply_feedback, guards, together
 from nightschool.types import Message, Session, Signal
 
 TURNS = (
@@ -26,19 +26,19 @@ def known(found: object) -> set[str | None]:
 
 
 def test_nothing_said_changes_nothing() -> None:
-    assert heed(session()).session == session()
-    assert heed(session(), [signal(1, "accepted")]).rejected == frozenset()
-    assert heed(session(), [signal(None, "rejected")]).rejected == frozenset()  # that turn is gone
+    assert apply_feedback(session()).session == session()
+    assert apply_feedback(session(), [signal(1, "accepted")]).rejected == frozenset()
+    assert apply_feedback(session(), [signal(None, "rejected")]).rejected == frozenset()  # that turn is gone
 
 
 def test_an_edited_answer_is_what_the_user_made_of_it() -> None:
-    found = heed(session(), [signal(1, "edited", "INV-20: Acme Ltd")])
+    found = apply_feedback(session(), [signal(1, "edited", "INV-20: Acme Ltd")])
     assert found.session.messages[1].content == "INV-20: Acme Ltd"
     assert known(found) == {"INV-20: Acme Ltd", "INV-31: Bell Ltd"}
 
 
 def test_a_rejected_answer_is_not_right_and_its_reason_follows_it() -> None:
-    found = heed(session(), [signal(1, "rejected", comment="the number first")])
+    found = apply_feedback(session(), [signal(1, "rejected", comment="the number first")])
     assert found.session.messages[2] == Message("user", "That was not right: the number first")
     assert found.rejected == {1, 3}
     assert found.session.messages[4:] == TURNS[2:]
@@ -46,7 +46,7 @@ def test_a_rejected_answer_is_not_right_and_its_reason_follows_it() -> None:
 
 
 def test_a_bad_session_teaches_through_its_comment() -> None:
-    found = heed(session("bad", "Amounts are missing."))
+    found = apply_feedback(session("bad", "Amounts are missing."))
     assert found.session.messages[:4] == TURNS
     assert found.session.messages[4].content == "That was not right: Amounts are missing."
     assert known(found) == {None}
@@ -58,8 +58,8 @@ def test_a_bad_session_teaches_through_its_comment() -> None:
 def test_single_answers_that_were_accepted_make_one_lesson() -> None:
     one = Session("a", TURNS[:2])
     other = Session("b", TURNS[2:])
-    accepted = heed(other, [signal(1, "accepted")])
-    found = together([heed(one, [signal(1, "edited", "INV-20: Acme Ltd")]), accepted], "both")
+    accepted = apply_feedback(other, [signal(1, "accepted")])
+    found = together([apply_feedback(one, [signal(1, "edited", "INV-20: Acme Ltd")]), accepted], "both")
     assert [m.content for m in found.session.messages] == [
         TURNS[0].content,
         "INV-20: Acme Ltd",
@@ -70,7 +70,7 @@ def test_single_answers_that_were_accepted_make_one_lesson() -> None:
 
 
 def test_of_a_session_that_nobody_rated_only_what_was_accepted_is_right() -> None:
-    found = heed(Session("s", (*TURNS, *TURNS)), [signal(3, "accepted")])
+    found = apply_feedback(Session("s", (*TURNS, *TURNS)), [signal(3, "accepted")])
     assert found.session.messages == TURNS
     assert known(found) == {None, "INV-31: Bell Ltd"}
 

@@ -8,8 +8,8 @@ import pytest
 from nightschool.config import Config, LearnConfig
 from nightschool.engines.scripted import EOS, ScriptedModel
 from nightschool.errors import NothingToLearn, VersionError
-from nightschool.learn.classroom import Classroom
-from nightschool.lessons.feedback import heed
+from nightschool.learn.encoding import EncodedLesson
+from nightschool.lessons.feedback import apply_feedback
 from nightschool.lessons.select import lesson_of, select
 from nightschool.night import memory
 from nightschool.night.memory import LearnedLesson, guards, remember, steering_probes
@@ -88,11 +88,11 @@ def probe(id: str, text: str, said: str) -> dict[str, Any]:
     return Probe(id, tuple(map(ord, text)), (*map(ord, said), EOS), text).to_json()
 
 
-def classroom(*turns: str) -> Classroom:
+def classroom(*turns: str) -> EncodedLesson:
     roles = ("user", "assistant")
     messages = tuple(Message(roles[i % 2], t) for i, t in enumerate(turns))  # type: ignore[arg-type]
-    lesson = lesson_of(heed(Session("new", messages, rating="good")), LEARN)
-    return Classroom(lesson, (lesson,), (), (), (), None, (), ())
+    lesson = lesson_of(apply_feedback(Session("new", messages, rating="good")), LEARN)
+    return EncodedLesson(lesson, (lesson,), (), (), (), None, (), ())
 
 
 def plan(parent: str) -> Plan:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nightschool.learn.rules.cd import CD
-from nightschool.learn.rules.common import Rule, Teaching
+from nightschool.learn.rules.common import Rule, RuleContext
 from nightschool.learn.rules.opsd import OPSD
 from nightschool.learn.rules.phases import Phases
 from nightschool.learn.rules.rlvr import RLVR
 from nightschool.learn.rules.sft import SFT
 from nightschool.learn.rules.trd import FromError, Rewrite
 
-RULES: dict[str, Callable[[Teaching], Rule]] = {
+RULES: dict[str, Callable[[RuleContext], Rule]] = {
     "opsd": OPSD,
     "trd-rewrite": Rewrite,
     "trd-from-error": FromError,

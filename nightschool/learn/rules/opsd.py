@@ -11,49 +11,47 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Teaching, Trajectory
-from nightschool.learn.step import Batch
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import LossBatch
+from nightschool.learn.rules.common import Rollout, RuleContext
 
 
 class OPSD:
     """The rule."""
 
-    def __init__(self, teaching: Teaching) -> None:
+    def __init__(self, teaching: RuleContext) -> None:
         self._teaching = teaching
 
-    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
-        return drills
+    def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
+        return examples
 
-    def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, step: int
-    ) -> list[list[Trajectory]]:
-        """The right answer for the reference fraction of the drills that have one (for all of them in the
+    def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
+        """The right answer for the reference fraction of the examples that have one (for all of them in the
         reference steps), a try of the student for the others."""
-        given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(drills)]
-        open_ = [[d for d in some if d.id not in known] for some, known in zip(drills, given, strict=True)]
-        tried = self._teaching.tries(open_, student, step)
+        given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(examples)]
+        open_ = [[d for d in some if d.id not in known] for some, known in zip(examples, given, strict=True)]
+        tried = self._teaching.sample(open_, student, step)
         return [
-            [Trajectory(d, d.answer, True) for d in some if d.id in known and d.answer] + own
-            for some, known, own in zip(drills, given, tried, strict=True)
+            [Rollout(d, d.answer, True) for d in some if d.id in known and d.answer] + own
+            for some, known, own in zip(examples, given, tried, strict=True)
         ]
 
-    def _given(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+    def _given(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
         config = self._teaching.config.opsd
         share = config.reference_fraction
         if share and step < config.reference_steps:
             share = 1.0
-        knowing = [d for d in drills if d.answer]
+        knowing = [d for d in examples if d.answer]
         return knowing[: round(share * len(knowing))]
 
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
-        new = [t for step in tries for t in step if not t.given or t.drill.thought_AD is None]
-        pairs = [(self._teaching.prompt(t.drill), t.answer) for t in new]
+    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        new = [t for step in tries for t in step if not t.given or t.example.teacher_hidden_AD is None]
+        pairs = [(self._teaching.prompt(t.example), t.answer) for t in new]
         scored = dict(zip(map(id, new), self._teaching.thoughts(course, pairs), strict=True))
 
-        def thought(t: Trajectory) -> Tensor:
+        def thought(t: Rollout) -> Tensor:
             # The teacher is frozen: what it thinks of a right answer was asked when that was admitted.
-            known = scored.get(id(t), t.drill.thought_AD)
+            known = scored.get(id(t), t.example.teacher_hidden_AD)
             assert known is not None
             return known
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Rule, Trajectory
-from nightschool.learn.step import Batch
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import LossBatch
+from nightschool.learn.rules.common import Rollout, Rule
 
 
 class Phases:
@@ -16,16 +16,14 @@ class Phases:
         self._first, self._then, self._until = first, then, until
         self._now = first
 
-    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
+    def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
         rule = self._first if step < self._until else self._then
-        return rule.eligible(drills, step) or self._first.eligible(drills, step)
+        return rule.eligible(examples, step) or self._first.eligible(examples, step)
 
-    def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, step: int
-    ) -> list[list[Trajectory]]:
-        checked = all(d.checked for some in drills for d in some)
+    def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
+        checked = all(d.checked for some in examples for d in some)
         self._now = self._first if step < self._until or not checked else self._then
-        return self._now.trajectories(drills, student, step)
+        return self._now.rollouts(examples, student, step)
 
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
-        return self._now.teach(course, tries)
+    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        return self._now.objectives(course, tries)

@@ -13,30 +13,28 @@ from collections.abc import Sequence
 
 import torch
 
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Teaching, Trajectory
-from nightschool.learn.step import Batch, Reinforce
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import LossBatch, Reinforce
+from nightschool.learn.rules.common import Rollout, RuleContext
 
 
 class RLVR:
     """The rule. It practises only what has a known right answer."""
 
-    def __init__(self, teaching: Teaching) -> None:
+    def __init__(self, teaching: RuleContext) -> None:
         self._teaching = teaching
 
-    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
-        return [d for d in drills if d.checked]
+    def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
+        return [d for d in examples if d.checked]
 
-    def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, step: int
-    ) -> list[list[Trajectory]]:
-        """As many tries as there are drills, in groups at fewer of them."""
+    def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
+        """As many tries as there are examples, in groups at fewer of them."""
         group = self._teaching.config.rlvr.group_size
-        return self._teaching.tries(
-            [some[: max(1, len(some) // group)] for some in drills], student, step, group
+        return self._teaching.sample(
+            [some[: max(1, len(some) // group)] for some in examples], student, step, group
         )
 
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
         model, version = self._teaching.model, self._teaching.live
         pairs = [t.pair for step in tries for t in step]
         live = iter(model.hidden(pairs, version))
@@ -55,15 +53,15 @@ class RLVR:
         ]
 
 
-def advantages(tries: Sequence[Trajectory]) -> list[float]:
+def advantages(tries: Sequence[Rollout]) -> list[float]:
     """Each try's, relative to the others at its request; zero where all are right or all are wrong."""
     rewards: dict[str, list[float]] = {}
     for t in tries:
-        rewards.setdefault(t.drill.id, []).append(float(t.answer == t.drill.answer))
+        rewards.setdefault(t.example.id, []).append(float(t.answer == t.example.answer))
     out = []
     for t in tries:
-        group = rewards[t.drill.id]
+        group = rewards[t.example.id]
         spread = statistics.pstdev(group)
-        own = float(t.answer == t.drill.answer)
+        own = float(t.answer == t.example.answer)
         out.append((own - statistics.mean(group)) / spread if spread else 0.0)
     return out

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Teaching, Trajectory
-from nightschool.learn.step import Batch, Imitate
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import Imitate, LossBatch
+from nightschool.learn.rules.common import Rollout, RuleContext
 
 
 class SFT:
     """The rule."""
 
-    def __init__(self, teaching: Teaching) -> None:
+    def __init__(self, teaching: RuleContext) -> None:
         self._teaching = teaching
 
-    def eligible(self, drills: Sequence[Drill], step: int) -> Sequence[Drill]:
-        return [d for d in drills if d.kind in ("recorded", "replayed") and d.answer]
+    def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
+        return [d for d in examples if d.kind in ("recorded", "replayed") and d.answer]
 
-    def trajectories(
-        self, drills: Sequence[Sequence[Drill]], student: str, step: int
-    ) -> list[list[Trajectory]]:
-        return [[Trajectory(d, d.answer, True) for d in some if d.answer] for some in drills]
+    def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
+        return [[Rollout(d, d.answer, True) for d in some if d.answer] for some in examples]
 
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
         return [([t.pair for t in step], Imitate([t.answer for t in step])) for step in tries]

@@ -1,4 +1,4 @@
-"""Trajectory-refined distillation: what the student did wrong is mended first, then learned.
+"""Rollout-refined distillation: what the student did wrong is mended first, then learned.
 
 After a try's first mistake a teacher only grades a doomed beginning. So the teacher refines the try:
 
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer
-from nightschool.learn.drills import Course
+from nightschool.learn.examples import Course
 from nightschool.learn.losses import forward_kl
-from nightschool.learn.rules.common import Teaching, Trajectory
+from nightschool.learn.objectives import Distil, LossBatch
+from nightschool.learn.rules.common import Rollout, RuleContext
 from nightschool.learn.rules.opsd import OPSD
-from nightschool.learn.step import Batch, Distil
 from nightschool.models.hf import HFModel
 from nightschool.types import Message
 
@@ -33,17 +33,17 @@ _REWRITE = "Write that answer again, the way it should be. Answer with nothing e
 class _Refining(OPSD):
     """Samples as on-policy self-distillation does, and learns on refined answers."""
 
-    def teach(self, course: Course, tries: Sequence[Sequence[Trajectory]]) -> list[Batch]:
+    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
         pairs = self._refine(course, [t for step in tries for t in step])
         refined = iter(zip(pairs, self._teaching.thoughts(course, pairs), strict=True))
-        batches: list[Batch] = []
+        batches: list[LossBatch] = []
         for step in tries:
-            mine = [(t.drill.student, *next(refined)) for t in step]
+            mine = [(t.example.student, *next(refined)) for t in step]
             learned = Distil(torch.cat([thought for _, _, thought in mine]), forward_kl)
             batches.append(([(student, answer) for student, (_, answer), _ in mine], learned))
         return batches
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
+    def _refine(self, course: Course, tries: Sequence[Rollout]) -> list[PromptAnswer]:
         """The teacher's prompt for each refined answer, and that answer."""
         raise NotImplementedError
 
@@ -51,15 +51,15 @@ class _Refining(OPSD):
 class Rewrite(_Refining):
     """The teacher writes the whole answer anew."""
 
-    def __init__(self, teaching: Teaching) -> None:
+    def __init__(self, teaching: RuleContext) -> None:
         super().__init__(teaching)
         self._then = _next_turn(teaching.model, _REWRITE)
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
+    def _refine(self, course: Course, tries: Sequence[Rollout]) -> list[PromptAnswer]:
         prompts = [
-            self._teaching.prompt(t.drill)
+            self._teaching.prompt(t.example)
             if t.given
-            else (*self._teaching.prompt(t.drill), *_ended(t.answer, self._teaching.model), *self._then)
+            else (*self._teaching.prompt(t.example), *_ended(t.answer, self._teaching.model), *self._then)
             for t in tries
         ]
         written = iter(
@@ -73,8 +73,8 @@ class Rewrite(_Refining):
 class FromError(_Refining):
     """The teacher goes on from the student's first mistake."""
 
-    def _refine(self, course: Course, tries: Sequence[Trajectory]) -> list[PromptAnswer]:
-        prompts = [self._teaching.prompt(t.drill) for t in tries]
+    def _refine(self, course: Course, tries: Sequence[Rollout]) -> list[PromptAnswer]:
+        prompts = [self._teaching.prompt(t.example) for t in tries]
         own = [i for i, t in enumerate(tries) if not t.given]
         thoughts = self._teaching.thoughts(course, [(prompts[i], tries[i].answer) for i in own])
         sound = {

@@ -8,9 +8,9 @@ import torch
 from nightschool.config import LearnConfig, OpsdConfig
 from nightschool.errors import DreamError
 from nightschool.learn.admission import admit
-from nightschool.learn.drills import Course, course
-from nightschool.learn.rules.common import Teaching
-from nightschool.learn.step import Distil
+from nightschool.learn.examples import Course, course
+from nightschool.learn.objectives import Distil
+from nightschool.learn.rules.common import RuleContext
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, Session
 from tests.learn.conftest import rule
@@ -21,29 +21,29 @@ from tests.models.test_hf import randomised
 def test_the_reference_fraction_are_right_answers(
     tiny: HFModel, tiny_course: Course, share: float, given: int
 ) -> None:
-    drills = [d for d in tiny_course.drills if d.answer][:4]
+    examples = [d for d in tiny_course.examples if d.answer][:4]
     tiny.publish("student", randomised(tiny))
-    (trajectories,) = rule(tiny, share).trajectories([drills], "student", 0)
-    assert {t.drill.id for t in trajectories} == {d.id for d in drills}
+    (trajectories,) = rule(tiny, share).rollouts([examples], "student", 0)
+    assert {t.example.id for t in trajectories} == {d.id for d in examples}
     assert sum(t.given for t in trajectories) == given
-    assert all(t.answer == t.drill.answer for t in trajectories if t.given)
-    assert rule(tiny, share).trajectories([drills], "student", 0) == [trajectories]
+    assert all(t.answer == t.example.answer for t in trajectories if t.given)
+    assert rule(tiny, share).rollouts([examples], "student", 0) == [trajectories]
 
 
 def test_the_first_steps_practise_right_answers(tiny: HFModel, tiny_course: Course) -> None:
-    steps = [[d for d in tiny_course.drills if d.answer][i : i + 2] for i in (0, 2)]
-    warm, later = rule(tiny, 0.5, reference_steps=5).trajectories(steps, BASE, 4)
+    steps = [[d for d in tiny_course.examples if d.answer][i : i + 2] for i in (0, 2)]
+    warm, later = rule(tiny, 0.5, reference_steps=5).rollouts(steps, BASE, 4)
     assert [t.given for t in warm] == [True, True]
     assert [t.given for t in later] == [True, False]
     # Here the right answers are not to be used.
-    cold, _ = rule(tiny, 0.0, reference_steps=5).trajectories(steps, BASE, 4)
+    cold, _ = rule(tiny, 0.0, reference_steps=5).rollouts(steps, BASE, 4)
     assert [t.given for t in cold] == [False, False]
 
 
 def test_the_tries_of_several_steps_are_each_steps_own(tiny: HFModel, tiny_course: Course) -> None:
-    first, second = tiny_course.drills[:3], tiny_course.drills[2:5]
-    together = rule(tiny, 0.0).trajectories([first, second], BASE, 0)
-    assert [[t.drill.id for t in step] for step in together] == [
+    first, second = tiny_course.examples[:3], tiny_course.examples[2:5]
+    together = rule(tiny, 0.0).rollouts([first, second], BASE, 0)
+    assert [[t.example.id for t in step] for step in together] == [
         [d.id for d in first],
         [d.id for d in second],
     ]
@@ -52,19 +52,19 @@ def test_the_tries_of_several_steps_are_each_steps_own(tiny: HFModel, tiny_cours
 def test_the_teacher_has_the_session_and_the_student_has_not(
     tiny: HFModel, lesson: Lesson, tiny_course: Course
 ) -> None:
-    drill, request = tiny_course.drills[0], lesson.practice[0]
+    example, request = tiny_course.examples[0], lesson.practice[0]
     asked = request.messages[-1].content
-    student = tiny.tokenizer.decode(drill.student)
-    teacher = tiny.tokenizer.decode([*tiny_course.prefix.tokens, *drill.teacher])
+    student = tiny.tokenizer.decode(example.student)
+    teacher = tiny.tokenizer.decode([*tiny_course.prefix.tokens, *example.teacher])
     session = "".join(f"<|im_start|>{m.role}\n{m.content}<|im_end|>\n" for m in lesson.context)
     turn = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
     assert student == turn
     assert teacher == session + turn
-    assert drill.informed is not None
+    assert example.informed is not None
     told = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n{request.expected}<|im_end|>\n"
-    assert tiny.tokenizer.decode([*tiny_course.prefix.tokens, *drill.informed]) == session + told + turn
-    assert drill.answer is not None
-    assert drill.answer[-1] == tiny.eos[0]
+    assert tiny.tokenizer.decode([*tiny_course.prefix.tokens, *example.informed]) == session + told + turn
+    assert example.answer is not None
+    assert example.answer[-1] == tiny.eos[0]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -74,12 +74,14 @@ def test_teacher_and_student_are_aligned_token_by_token(
     """The teacher's states predict exactly the tokens that were sampled: its log-probabilities from `teach`
     are those of a plain forward over session, request and answer."""
     teaching = rule(tiny, share)
-    (trajectories,) = teaching.trajectories([tiny_course.drills[:3]], BASE, 0)
-    ((_, signal),) = teaching.teach(tiny_course, [trajectories])
+    (trajectories,) = teaching.rollouts([tiny_course.examples[:3]], BASE, 0)
+    ((_, signal),) = teaching.objectives(tiny_course, [trajectories])
     assert isinstance(signal, Distil)
     tokens = [token for t in trajectories for token in t.answer]
     found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(tokens)), tokens]
-    prompts = [t.drill.informed if share and t.drill.informed else t.drill.teacher for t in trajectories]
+    prompts = [
+        t.example.informed if share and t.example.informed else t.example.teacher for t in trajectories
+    ]
     pairs = [([*tiny_course.prefix.tokens, *p], t.answer) for p, t in zip(prompts, trajectories, strict=True)]
     expected = torch.tensor([logp for row in tiny.score(pairs) for logp in row])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
@@ -87,23 +89,23 @@ def test_teacher_and_student_are_aligned_token_by_token(
 
 def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Course) -> None:
     teaching = rule(tiny, 1.0)
-    (trajectories,) = teaching.trajectories([[d for d in tiny_course.drills if d.answer][:2]], BASE, 0)
-    ((_, asked),) = teaching.teach(tiny_course, [trajectories])
-    ((course, seats),) = admit(
-        Teaching(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [tiny_course]
+    (trajectories,) = teaching.rollouts([[d for d in tiny_course.examples if d.answer][:2]], BASE, 0)
+    ((_, asked),) = teaching.objectives(tiny_course, [trajectories])
+    ((course, candidates),) = admit(
+        RuleContext(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [tiny_course]
     )
-    known = {seat.drill.id: seat.drill for seat in seats}
+    known = {candidate.example.id: candidate.example for candidate in candidates}
     tiny.hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
-    admitted = [replace(t, drill=known[t.drill.id]) for t in trajectories]
-    ((_, remembered),) = teaching.teach(course, [admitted])
+    admitted = [replace(t, example=known[t.example.id]) for t in trajectories]
+    ((_, remembered),) = teaching.objectives(course, [admitted])
     torch.testing.assert_close(remembered.teacher_ND, asked.teacher_ND, atol=1e-5, rtol=1e-5)
 
 
 def test_several_steps_are_taught_together(tiny: HFModel, tiny_course: Course) -> None:
-    tries = rule(tiny, 0.5).trajectories([tiny_course.drills[:3], tiny_course.drills[3:5]], BASE, 0)
-    together = rule(tiny, 0.5).teach(tiny_course, tries)
+    tries = rule(tiny, 0.5).rollouts([tiny_course.examples[:3], tiny_course.examples[3:5]], BASE, 0)
+    together = rule(tiny, 0.5).objectives(tiny_course, tries)
     for step, (_, signal) in zip(tries, together, strict=True):
-        ((_, alone),) = rule(tiny, 0.5).teach(tiny_course, [step])
+        ((_, alone),) = rule(tiny, 0.5).objectives(tiny_course, [step])
         torch.testing.assert_close(signal.teacher_ND, alone.teacher_ND, atol=1e-5, rtol=1e-5)
 
 
@@ -119,6 +121,6 @@ def test_a_system_turn_stands_once_before_the_teacher(tiny: HFModel) -> None:
     turns = (Message("system", "Be brief."), Message("user", "Pay INV-20"), Message("assistant", "INV-20"))
     lesson = build_lesson(Session("s", turns), seed=0, variations=2, held_back=0)
     made = course(tiny, lesson, lesson.practice, BASE)
-    text = tiny.tokenizer.decode([*made.prefix.tokens, *made.drills[0].teacher])
+    text = tiny.tokenizer.decode([*made.prefix.tokens, *made.examples[0].teacher])
     assert text.count("Be brief.") == 1
-    assert "Be brief." in tiny.tokenizer.decode(made.drills[0].student)
+    assert "Be brief." in tiny.tokenizer.decode(made.examples[0].student)

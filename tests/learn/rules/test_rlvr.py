@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from nightschool.config import RlvrConfig
-from nightschool.learn.drills import Course, Drill
-from nightschool.learn.rules.common import Teaching, Trajectory
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import Reinforce
+from nightschool.learn.rules.common import Rollout, RuleContext
 from nightschool.learn.rules.rlvr import RLVR, advantages
-from nightschool.learn.step import Reinforce
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 from tests.learn.conftest import QUICK
@@ -16,16 +16,16 @@ from tests.learn.conftest import QUICK
 RIGHT = (3, 1)
 
 
-def tries(*right: bool, drill: str = "d") -> list[Trajectory]:
-    asked = Drill(drill, (5,), (5,), answer=RIGHT, checked=True)
-    return [Trajectory(asked, RIGHT if ok else (4, 1), False) for ok in right]
+def tries(*right: bool, example: str = "d") -> list[Rollout]:
+    asked = Example(example, (5,), (5,), answer=RIGHT, checked=True)
+    return [Rollout(asked, RIGHT if ok else (4, 1), False) for ok in right]
 
 
 def test_advantages_are_relative_to_the_other_tries_at_the_request() -> None:
     mean, spread = 0.25, (0.25 * 0.75) ** 0.5
     expected = [(1 - mean) / spread, *[-mean / spread] * 3]
     assert advantages(tries(True, False, False, False)) == pytest.approx(expected)
-    both = [*tries(True, False), *tries(False, True, drill="e")]
+    both = [*tries(True, False), *tries(False, True, example="e")]
     assert advantages(both) == pytest.approx([1, -1, -1, 1])
 
 
@@ -67,14 +67,14 @@ def test_without_advantage_only_the_live_version_pulls(tiny: HFModel) -> None:
 
 
 def test_only_what_can_be_checked_is_practised_in_groups(tiny: HFModel, tiny_course: Course) -> None:
-    rule = RLVR(Teaching(tiny, BASE, QUICK.model_copy(update={"rlvr": RlvrConfig(group_size=2)})))
-    eligible = rule.eligible(tiny_course.drills, 0)
+    rule = RLVR(RuleContext(tiny, BASE, QUICK.model_copy(update={"rlvr": RlvrConfig(group_size=2)})))
+    eligible = rule.eligible(tiny_course.examples, 0)
     assert eligible
     assert all(d.checked for d in eligible)
-    assert rule.eligible([Drill("x", (1,), (1,), answer=(2,))], 0) == []
-    (step,) = rule.trajectories([eligible[:4]], BASE, 0)
-    assert [t.drill.id for t in step] == [d.id for d in eligible[:2] for _ in range(2)]
-    ((pairs, signal),) = rule.teach(tiny_course, [step])
+    assert rule.eligible([Example("x", (1,), (1,), answer=(2,))], 0) == []
+    (step,) = rule.rollouts([eligible[:4]], BASE, 0)
+    assert [t.example.id for t in step] == [d.id for d in eligible[:2] for _ in range(2)]
+    ((pairs, signal),) = rule.objectives(tiny_course, [step])
     assert isinstance(signal, Reinforce)
     assert [answer for _, answer in pairs] == [t.answer for t in step]
     assert all(len(t.logprobs) == len(t.answer) for t in step)

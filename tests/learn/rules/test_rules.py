@@ -3,30 +3,30 @@
 import torch
 
 from nightschool.config import LearnConfig, OpsdConfig
-from nightschool.learn.drills import Course, Drill
+from nightschool.learn.examples import Course, Example
+from nightschool.learn.objectives import Distil, Imitate
 from nightschool.learn.rules import RULES
 from nightschool.learn.rules.cd import CD
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.rules.common import RuleContext
 from nightschool.learn.rules.phases import Phases
 from nightschool.learn.rules.rlvr import RLVR
 from nightschool.learn.rules.sft import SFT
 from nightschool.learn.rules.trd import FromError, Rewrite, first_mistake
-from nightschool.learn.step import Distil, Imitate
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 from tests.learn.conftest import QUICK
 
 
-def teaching(model: HFModel, **changes: object) -> Teaching:
-    return Teaching(model, BASE, QUICK.model_copy(update={"seed": 1, **changes}))
+def teaching(model: HFModel, **changes: object) -> RuleContext:
+    return RuleContext(model, BASE, QUICK.model_copy(update={"seed": 1, **changes}))
 
 
 def test_sft_says_what_the_transcript_says_where_it_was_said(tiny: HFModel, tiny_course: Course) -> None:
     rule = SFT(teaching(tiny))
-    eligible = rule.eligible(tiny_course.drills, 0)
+    eligible = rule.eligible(tiny_course.examples, 0)
     assert {d.kind for d in eligible} == {"recorded", "replayed"}
-    (step,) = rule.trajectories([eligible], BASE, 0)
-    ((pairs, signal),) = rule.teach(tiny_course, [step])
+    (step,) = rule.rollouts([eligible], BASE, 0)
+    ((pairs, signal),) = rule.objectives(tiny_course, [step])
     assert pairs == [(d.student, d.answer) for d in eligible]
     assert isinstance(signal, Imitate)
 
@@ -44,17 +44,17 @@ def test_imitation_is_the_mean_surprise_at_what_was_said(tiny: HFModel) -> None:
 
 def test_cd_learns_the_teachers_own_answers_asked_once(tiny: HFModel, tiny_course: Course) -> None:
     rule = CD(teaching(tiny))
-    (step,) = rule.trajectories([tiny_course.drills[:3]], BASE, 0)
-    ((pairs, signal),) = rule.teach(tiny_course, [step])
+    (step,) = rule.rollouts([tiny_course.examples[:3]], BASE, 0)
+    ((pairs, signal),) = rule.objectives(tiny_course, [step])
     assert all(answer for _, answer in pairs)
     assert isinstance(signal, Distil)
-    prompts = [d.informed or d.teacher for d in tiny_course.drills[:3]]
+    prompts = [d.informed or d.teacher for d in tiny_course.examples[:3]]
     asked = [([*tiny_course.prefix.tokens, *p], a) for p, (_, a) in zip(prompts, pairs, strict=True)]
     expected = torch.tensor([x for row in tiny.score(asked) for x in row])
     said = [t for _, answer in pairs for t in answer]
     found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(said)), said]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
-    ((again, _),) = rule.teach(tiny_course, [step])
+    ((again, _),) = rule.objectives(tiny_course, [step])
     assert again == pairs
 
 
@@ -67,11 +67,11 @@ def test_the_first_mistake_is_what_the_teacher_holds_for_a_tenth_as_likely() -> 
 
 def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, tiny_course: Course) -> None:
     rule = FromError(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
-    (step,) = rule.trajectories([tiny_course.drills[:4]], BASE, 0)
-    ((pairs, signal),) = rule.teach(tiny_course, [step])
+    (step,) = rule.rollouts([tiny_course.examples[:4]], BASE, 0)
+    ((pairs, signal),) = rule.objectives(tiny_course, [step])
     changed = 0
     for t, (_, refined) in zip(step, pairs, strict=True):
-        prompt = (*tiny_course.prefix.tokens, *t.drill.teacher)
+        prompt = (*tiny_course.prefix.tokens, *t.example.teacher)
         (thought,) = tiny.hidden([(prompt, t.answer)])
         sound = first_mistake(tiny.logits(thought), t.answer)
         assert refined[:sound] == t.answer[:sound]
@@ -85,7 +85,7 @@ def test_rewrite_shows_the_teacher_the_try_and_learns_what_it_writes(
     tiny: HFModel, tiny_course: Course
 ) -> None:
     rule = Rewrite(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
-    (step,) = rule.trajectories([tiny_course.drills[:2]], BASE, 0)
+    (step,) = rule.rollouts([tiny_course.examples[:2]], BASE, 0)
     (refined,) = [rule._refine(tiny_course, step)]
     for t, (prompt, _) in zip(step, refined, strict=True):
         seen = tiny.tokenizer.decode([*tiny_course.prefix.tokens, *prompt])
@@ -95,14 +95,14 @@ def test_rewrite_shows_the_teacher_the_try_and_learns_what_it_writes(
 
 
 def test_one_rule_follows_another(tiny: HFModel, tiny_course: Course) -> None:
-    known = [d for d in tiny_course.drills if d.checked]
+    known = [d for d in tiny_course.examples if d.checked]
     rule = Phases(SFT(teaching(tiny)), RLVR(teaching(tiny)), until=2)
-    assert {d.kind for d in rule.eligible(tiny_course.drills, 1)} == {"recorded", "replayed"}
-    assert "varied" in {d.kind for d in rule.eligible(tiny_course.drills, 2)}
+    assert {d.kind for d in rule.eligible(tiny_course.examples, 1)} == {"recorded", "replayed"}
+    assert "varied" in {d.kind for d in rule.eligible(tiny_course.examples, 2)}
     for step, given in ((0, True), (2, False)):
-        (tries,) = rule.trajectories([known[:4]], BASE, step)
+        (tries,) = rule.rollouts([known[:4]], BASE, step)
         assert all(t.given == given for t in tries)
-    nothing_to_check = [Drill("x", (1,), (1,), answer=(2,))]
+    nothing_to_check = [Example("x", (1,), (1,), answer=(2,))]
     assert rule.eligible(nothing_to_check, 2) == nothing_to_check  # the first rule goes on there
 
 

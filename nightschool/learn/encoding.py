@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nightschool.config import LearnConfig
-from nightschool.learn.admission import Seat, admit, report
-from nightschool.learn.drills import Course, course, stretches
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.admission import Candidate, admit, report
+from nightschool.learn.examples import Course, course, stretches
+from nightschool.learn.rules.common import RuleContext
 from nightschool.lessons.asked import ask
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
 
 
 @dataclass(frozen=True)
-class Classroom:
+class EncodedLesson:
     """One lesson, encoded. `parts`: the lesson with each stretch of its session that fits into the context
     (one, as a rule), `courses` what is practised with them; the probes that steer the training and those of
     the gate; and what became of every practice request. `ceiling`: the share of probes with a known answer
@@ -28,13 +28,13 @@ class Classroom:
     steer: tuple[Probe, ...]
     gate: tuple[Probe, ...]
     ceiling: float | None
-    seats: tuple[Seat, ...]
+    candidates: tuple[Candidate, ...]
     drops: tuple[Drop, ...]
 
     def report(self) -> dict[str, Any]:
         """What was practised, what was not and why."""
         return {
-            **report(self.seats),
+            **report(self.candidates),
             "held_back": len(self.steer) + len(self.gate),
             "ceiling": self.ceiling,
             "teacher": self.courses[0].teacher if self.courses else None,
@@ -45,7 +45,7 @@ class Classroom:
         }
 
 
-def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) -> Classroom:
+def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) -> EncodedLesson:
     """Compute the session's cache once, let the teacher (session in context) answer what nobody knows the
     answer to, and admit to practice what it is better at than the student, `version`.
 
@@ -63,24 +63,27 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     # A check that is held back needs no teacher to be measured by.
     sure = {r.id for r in lesson.held_back if r.expected is not None}
     taught, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), sure)
-    checks = [d for d in (taught[0].drills if taught else ()) if d.id in sure]
-    looked_at = [replace(c, drills=tuple(d for d in c.drills if d.id not in sure)) for c in taught]
-    admitted = admit(Teaching(model, version, config), looked_at) if taught else []
-    answered = [(s.drill, s.answer) for _, seats in admitted for s in seats if s.drill.id in held]
+    checks = [d for d in (taught[0].examples if taught else ()) if d.id in sure]
+    looked_at = [replace(c, examples=tuple(d for d in c.examples if d.id not in sure)) for c in taught]
+    admitted = admit(RuleContext(model, version, config), looked_at) if taught else []
+    answered = [
+        (s.example, s.answer) for _, candidates in admitted for s in candidates if s.example.id in held
+    ]
     probes = [d.probe(answer) for d, answer in [*((d, d.answer or ()) for d in checks), *answered]]
     probes.sort(key=lambda probe: held[probe.id])
     practised = [
-        replace(one, drills=tuple(s.drill for s in seats if not s.refused and s.drill.id not in held))
-        for one, seats in admitted
+        replace(course, examples=tuple(c.example for c in fit if c.example.id not in held))
+        for course, candidates in admitted
+        for fit in [[c for c in candidates if not c.rejected_because]]
     ]
-    return Classroom(
+    return EncodedLesson(
         lesson,
         tuple(parts),
-        tuple(one for one in practised if one.drills),
+        tuple(one for one in practised if one.examples),
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
         ceiling=ceiling,
-        seats=tuple(s for _, seats in admitted for s in seats if s.drill.id not in held),
+        candidates=tuple(s for _, candidates in admitted for s in candidates if s.example.id not in held),
         drops=(*lesson.drops, *drops, *too_long),
     )
 
@@ -109,7 +112,7 @@ def _ceiling(model: HFModel, taught: Sequence[Course], checks: Collection[str]) 
     if not checks:
         return None
     right = [
-        model.agrees([(d.teacher, d.answer or ()) for d in c.drills if d.id in checks], c.teacher, c.prefix)
+        model.agrees([(d.teacher, d.answer or ()) for d in c.examples if d.id in checks], c.teacher, c.prefix)
         for c in taught
     ]
     return sum(any(one) for one in zip(*right, strict=True)) / len(checks)

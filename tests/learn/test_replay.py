@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightschool.engines.base import PromptAnswer
-from nightschool.learn.anchors import AnchorPool, Rehearsal, apportioned
+from nightschool.learn.replay import AnchorPool, Rehearsal, apportioned
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Message
 from tests.learn.conftest import pool

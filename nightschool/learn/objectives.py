@@ -16,7 +16,7 @@ from nightschool.models.base import Trainable
 _CHUNK = 128  # tokens that go through the output head together: no larger part of the vocabulary is ever held
 
 
-class Signal(Protocol):
+class Objective(Protocol):
     """What a batch of answers is to teach. Its N tokens are those of all answers, one after the other."""
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,11 +94,11 @@ def _surprise(student_CV: Tensor, said_C: Tensor) -> tuple[Tensor, Tensor]:
     return loss_C, gradient_CV
 
 
-Batch = tuple[Sequence[PromptAnswer], Signal]  # answers, and what they are to teach
+LossBatch = tuple[Sequence[PromptAnswer], Objective]  # answers, and what they are to teach
 
 
-def accumulate(model: Trainable, student: str, batches: Sequence[Batch]) -> list[Tensor]:
-    """Add the gradient of all signals to the masters of version `student`; returns each batch's losses by
+def accumulate(model: Trainable, student: str, batches: Sequence[LossBatch]) -> list[Tensor]:
+    """Add the gradient of all objectives to the masters of version `student`; returns each batch's losses by
     token [N].
 
     One forward and one backward serve all batches. Equal to backpropagating through the output head and the
@@ -109,12 +109,12 @@ def accumulate(model: Trainable, student: str, batches: Sequence[Batch]) -> list
 
 
 def back(
-    model: Trainable, hidden: Sequence[Tensor], signals: Sequence[Signal], counts: Sequence[int]
+    model: Trainable, hidden: Sequence[Tensor], objectives: Sequence[Objective], counts: Sequence[int]
 ) -> list[Tensor]:
     """Send each signal back through the final hidden states of its answers (`counts` of them); returns each
     signal's losses by token [N]."""
     losses, gradients, start = [], [], 0
-    for signal, count in zip(signals, counts, strict=True):
+    for signal, count in zip(objectives, counts, strict=True):
         hidden_ND = torch.cat(list(hidden[start : start + count]))
         start += count
         loss_N, gradient_ND = _through_head(model, signal, hidden_ND.detach())
@@ -125,7 +125,7 @@ def back(
 
 
 @torch.no_grad()
-def _through_head(model: Trainable, signal: Signal, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+def _through_head(model: Trainable, signal: Objective, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
     losses, gradients = [], []
     for start in range(0, len(hidden_ND), _CHUNK):
         tokens = slice(start, start + _CHUNK)

@@ -8,10 +8,10 @@ import pytest
 from nightschool.config import LearnConfig
 from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.learn.admission import GAP, admit, report
-from nightschool.learn.classroom import encode
-from nightschool.learn.drills import Course, course, stretches
+from nightschool.learn.encoding import encode
+from nightschool.learn.examples import Course, course, stretches
 from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import Teaching
+from nightschool.learn.rules.common import RuleContext
 from nightschool.lessons.build import build_lesson
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, PracticeRequest, Session
@@ -27,31 +27,34 @@ def request(text: str, expected: str | None) -> PracticeRequest:
 
 
 def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Course) -> None:
-    teaching = Teaching(tiny, BASE, CONFIG)
-    ((_, seats),) = admit(teaching, [tiny_course])
-    assert [s.drill.id for s in seats] == [d.id for d in tiny_course.drills]
-    for seat in seats:
-        plain = [*tiny_course.prefix.tokens, *seat.drill.teacher]
-        (needs_not_be_told,) = tiny.agrees([(plain, seat.answer)])
-        assert (seat.drill.informed is None) >= needs_not_be_told
-        prompt = [*tiny_course.prefix.tokens, *(seat.drill.informed or seat.drill.teacher)]
-        (teacher,) = tiny.score([(prompt, seat.answer)])
-        (student,) = tiny.score([(seat.drill.student, seat.answer)])
-        gap = (sum(teacher) - sum(student)) / len(seat.answer)
-        assert seat.gap == pytest.approx(gap, abs=1e-4)
-        (does_it,) = tiny.agrees([(seat.drill.student, seat.answer)])
-        assert (seat.refused is not None) == (does_it or gap < GAP)
-    counts = report(seats)
-    assert sum([*counts["practised"].values(), *counts["dropped"].values()]) == len(seats)
+    teaching = RuleContext(tiny, BASE, CONFIG)
+    ((_, candidates),) = admit(teaching, [tiny_course])
+    assert [s.example.id for s in candidates] == [d.id for d in tiny_course.examples]
+    for candidate in candidates:
+        plain = [*tiny_course.prefix.tokens, *candidate.example.teacher]
+        (needs_not_be_told,) = tiny.agrees([(plain, candidate.answer)])
+        assert (candidate.example.informed is None) >= needs_not_be_told
+        prompt = [
+            *tiny_course.prefix.tokens,
+            *(candidate.example.informed or candidate.example.teacher),
+        ]
+        (teacher,) = tiny.score([(prompt, candidate.answer)])
+        (student,) = tiny.score([(candidate.example.student, candidate.answer)])
+        gap = (sum(teacher) - sum(student)) / len(candidate.answer)
+        assert candidate.gap == pytest.approx(gap, abs=1e-4)
+        (does_it,) = tiny.agrees([(candidate.example.student, candidate.answer)])
+        assert (candidate.rejected_because is not None) == (does_it or gap < GAP)
+    counts = report(candidates)
+    assert sum([*counts["practised"].values(), *counts["dropped"].values()]) == len(candidates)
 
 
 def test_what_the_model_does_already_is_not_practised(tiny: HFModel) -> None:
     lesson = Lesson("s", (Message("user", "hello"), Message("assistant", "there")), (), ())
     made = course(tiny, lesson, [request("hello", None)], BASE)
-    (own,) = tiny.generate([GenerateRequest(made.drills[0].student, Sampling(3))])
-    known = replace(made, drills=(replace(made.drills[0], answer=tuple(own.tokens), checked=True),))
-    ((_, (seat,)),) = admit(Teaching(tiny, BASE, CONFIG), [known])
-    assert seat.refused == "the model does that already"
+    (own,) = tiny.generate([GenerateRequest(made.examples[0].student, Sampling(3))])
+    known = replace(made, examples=(replace(made.examples[0], answer=tuple(own.tokens), checked=True),))
+    ((_, (candidate,)),) = admit(RuleContext(tiny, BASE, CONFIG), [known])
+    assert candidate.rejected_because == "the model does that already"
 
 
 def long_session(turns: int) -> Lesson:
@@ -94,7 +97,7 @@ def test_each_practice_request_goes_to_the_stretch_that_teaches_it_best(tiny: HF
     room = encode(tiny, lesson, BASE, CONFIG.model_copy(update={"replay_tokens": 100}))
     assert len(room.parts) > 1
     assert room.report()["stretches"] == [len(part.context) for part in room.parts]
-    practised = [d.id for c in room.courses for d in c.drills]
+    practised = [d.id for c in room.courses for d in c.examples]
     assert len(practised) == len(set(practised))
     assert any("more than learn.replay_tokens" in drop.reason for drop in room.drops)
 
@@ -108,9 +111,9 @@ def test_nothing_but_what_the_model_says_is_ever_learned() -> None:
     lesson = build_lesson(FLOWS, seed=0, variations=0, held_back=0)
     made = course(tiny, lesson, [r for r in lesson.practice if r.kind == "recorded"], BASE)
     whole = tiny.encode(FLOWS.messages, generate=False)
-    rule = RULES["sft"](Teaching(tiny, BASE, QUICK))
-    (step,) = rule.trajectories([rule.eligible(made.drills, 0)], BASE, 0)
-    ((pairs, _),) = rule.teach(made, [step])
+    rule = RULES["sft"](RuleContext(tiny, BASE, QUICK))
+    (step,) = rule.rollouts([rule.eligible(made.examples, 0)], BASE, 0)
+    ((pairs, _),) = rule.objectives(made, [step])
     texts = [tiny.tokenizer.decode(list(answer)) for _, answer in pairs]
     own = [m for m in FLOWS.messages if m.role == "assistant"]
     assert len(texts) == len(own)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from nightschool.learn.losses import forward_kl, reverse_kl
-from nightschool.learn.step import Distil, accumulate
+from nightschool.learn.objectives import Distil, accumulate
 from nightschool.models import decoder
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter

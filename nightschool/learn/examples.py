@@ -16,7 +16,7 @@ from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
 @dataclass(frozen=True)
-class Drill:
+class Example:
     """One practice request. The teacher prompts stand behind the lesson's prefix."""
 
     id: str
@@ -28,7 +28,9 @@ class Drill:
     kind: str = "recorded"  # of the practice request
     text: str = ""  # its last turn
     turns: int = 1  # that the request consists of
-    thought_AD: Tensor | None = None  # the teacher's final hidden states that predict the answer's tokens
+    teacher_hidden_AD: Tensor | None = (
+        None  # the teacher's final hidden states that predict the answer's tokens
+    )
 
     def probe(self, answer: tuple[int, ...]) -> Probe:
         """The check that the student answers so."""
@@ -38,12 +40,12 @@ class Drill:
 @dataclass(frozen=True)
 class Course:
     """A lesson ready to be practised: the session's key-value cache, computed once by the version that
-    teaches, and the drills."""
+    teaches, and the examples."""
 
     session_id: str
     teacher: str
     prefix: PrefixCache
-    drills: tuple[Drill, ...]
+    examples: tuple[Example, ...]
 
 
 def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str) -> Course:
@@ -60,8 +62,8 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
             f"session {lesson.session_id} needs {longest} tokens, more than the model's context of "
             f"{model.context_length}"
         )
-    drills = tuple(
-        Drill(
+    examples = tuple(
+        Example(
             id=request.id,
             student=tuple(student),
             teacher=tuple(plain[shared:]),
@@ -74,7 +76,7 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
         )
         for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
     )
-    return Course(lesson.session_id, version, model.prefix(behind[0][:shared], version), drills)
+    return Course(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
 
 
 def _prompts(
