@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from nightschool.cli.main import take_settings
 from nightschool.config import Config, load
-from nightschool.errors import BadRequest, ConfigError
+from nightschool.errors import BadRequest
 
-_SETTING = re.compile(rf"--((?:{'|'.join(Config.model_fields)})\.[a-z_.]+)(?:=(.*))?", re.DOTALL)
 given: dict[str, str] = {}  # by dotted key, as the command line has them
 
 
 def take(arguments: Sequence[str]) -> list[str]:
     """The arguments without `--section.key value`, which goes to `given`. Raises ConfigError."""
-    rest = iter(arguments)
-    others = []
-    for argument in rest:
-        match = _SETTING.fullmatch(argument)
-        if not match:
-            others.append(argument)
-            continue
-        value = match[2] if match[2] is not None else next(rest, None)
-        if value is None:
-            raise ConfigError(f"{argument} needs a value")
-        given[match[1]] = value
-    return others
+    rest, settings = take_settings(arguments)
+    given.update(settings)
+    return rest
 
 
 def config() -> Config:

@@ -11,8 +11,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nightschool.config import Config
-from nightschool.errors import DreamError, Interrupted, NightschoolError, NothingToLearn, StoreError
+from nightschool.config import Config, parse
+from nightschool.errors import (
+    ConfigError,
+    DreamError,
+    Interrupted,
+    NightschoolError,
+    NothingToLearn,
+    StoreError,
+)
 from nightschool.store import Store
 from nightschool.types import SHARED, Dream, Session, Signal
 from nightschool.versions import files
@@ -71,8 +78,8 @@ def _cut_off(store: Store, scope: str) -> list[Dream]:
 def _resumed(store: Store, dream: Dream, live: str, wanted: Sequence[str]) -> Plan | None:
     """Another attempt at a dream; None, and the dream is over, where that makes no sense any more."""
     try:
-        config = Config.model_validate(dream.config)
-    except ValueError:
+        config = parse(dream.config)
+    except ConfigError:
         store.dreams.fail(dream.id, "was cut off, and its settings are those of an earlier release")
         return None
     same = not wanted or set(dream.sessions) == set(wanted)
