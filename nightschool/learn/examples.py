@@ -5,32 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, answers
+from nightschool.engines.base import Engine, Text, answers
 from nightschool.errors import DreamError
 from nightschool.models.cache import PrefixCache, common_length
 from nightschool.models.hf import HFModel
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
+class Verifier(Protocol):
+    """What says how right an answer is: a request's known answer, a world's state."""
+
+    def __call__(self, answer: Sequence[int]) -> float:
+        """The reward of the answer's tokens (EOS included): 1.0 is right, 0.0 wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class Says:
+    """Right is what says just `expected` and ends there, however it is cut into tokens."""
+
+    text: Text
+    expected: str
+
+    def __call__(self, answer: Sequence[int]) -> float:
+        ended = bool(answer) and answer[-1] in self.text.eos
+        return float(ended and self.text.decode(answer).strip() == self.expected.strip())
+
+
 @dataclass(frozen=True)
 class Example:
-    """One practice request. The teacher prompts stand behind the lesson's prefix."""
+    """One practice request, in tokens. The teacher's prompts stand behind the prefix of its set."""
 
     id: str
-    student: tuple[int, ...]
-    teacher: tuple[int, ...]
-    informed: tuple[int, ...] | None = None  # the teacher prompt that has the right answer one turn before
-    answer: tuple[int, ...] | None = None  # the right answer, known or the teacher's own; EOS included
-    checked: bool = False  # whether that answer is known to be right
+    student: tuple[int, ...]  # the student's prompt
+    teacher: tuple[int, ...]  # the teacher's prompt
+    informed: tuple[int, ...] | None = None  # the teacher's with the right answer one turn before
+    answer: tuple[int, ...] | None = None  # the reference: the known answer or the teacher's own, with EOS
+    verifier: Verifier | None = None  # None: nothing can say what is right
     kind: str = "recorded"  # of the practice request
-    text: str = ""  # its last turn
-    turns: int = 1  # that the request consists of
-    teacher_hidden_AD: Tensor | None = (
-        None  # the teacher's final hidden states that predict the answer's tokens
-    )
+    text: str = ""  # the request's last turn
+    turns: int = 1  # messages that the request consists of
+    teacher_hidden_AW: Tensor | None = None  # the teacher's hidden states that predict the reference
+
+    def verify(self, answer: Sequence[int]) -> float:
+        """The reward of an answer. Raises ValueError where nothing can say what is right."""
+        if self.verifier is None:
+            raise ValueError(f"example {self.id} has no verifier")
+        return self.verifier(answer)
 
     def probe(self, answer: tuple[int, ...]) -> Probe:
         """The check that the student answers so."""
@@ -38,9 +63,8 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Course:
-    """A lesson ready to be practised: the session's key-value cache, computed once by the version that
-    teaches, and the examples."""
+class PracticeSet:
+    """Examples that share a session: its key-value cache, computed once by the version that teaches."""
 
     session_id: str
     teacher: str
@@ -48,7 +72,9 @@ class Course:
     examples: tuple[Example, ...]
 
 
-def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str) -> Course:
+def practice_set(
+    model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str
+) -> PracticeSet:
     """Encode `requests` of a lesson, taught by `version` with the session in its context.
 
     Raises DreamError where the session leaves no room for a request in the model's context window.
@@ -69,14 +95,14 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
             teacher=tuple(plain[shared:]),
             informed=tuple(knowing[shared:]) if knowing else None,
             answer=tuple(model.encode_answer(request.expected)) if request.expected is not None else None,
-            checked=request.expected is not None,
+            verifier=Says(model, request.expected) if request.expected is not None else None,
             kind=request.kind,
             text=request.messages[-1].content,
             turns=request.turns,
         )
         for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
     )
-    return Course(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
+    return PracticeSet(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
 
 
 def _prompts(

@@ -9,7 +9,7 @@ from nightschool.gate.drift import Drift
 from nightschool.gate.probes import passed
 from nightschool.gate.verdict import Measured, judge
 from nightschool.learn.encoding import EncodedLesson
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.student import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson
@@ -32,7 +32,7 @@ def ungated(config: GateConfig, measure: Callable[[], Measured]) -> Verdict:
 def measured(
     model: HFModel,
     plan: Plan,
-    rooms: Sequence[EncodedLesson],
+    lessons: Sequence[EncodedLesson],
     earlier: Sequence[LearnedLesson],
     unwanted: Mapping[str, Sequence[Probe]],
 ) -> Measured:
@@ -42,8 +42,8 @@ def measured(
         return passed(model, probes, plan.parent), passed(model, probes, STUDENT)
 
     return Measured(
-        new={room.lesson.session_id: both(room.gate) for room in rooms},
-        earlier={lesson.session: both(lesson.probes) for lesson in earlier},
+        new={lesson.lesson.session_id: both(lesson.gate) for lesson in lessons},
+        earlier={old.session: both(old.probes) for old in earlier},
         unwanted={session: both(probes) for session, probes in unwanted.items()},
         kl_to_base=Drift(model, encoded(model, probe_anchors()))(STUDENT),
     )

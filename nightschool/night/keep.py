@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nightschool import __version__
 from nightschool.engines.base import answers
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.student import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models import lora
 from nightschool.models.hf import HFModel

@@ -38,16 +38,14 @@ class LearnedLesson:
     retired: tuple[dict[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, room: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
+    def of(cls, lesson: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
         """What to remember of a lesson that was learned tonight."""
-        session = room.lesson.session_id
-        examples = [
-            example for course in room.courses for example in course.examples if example.kind != "replayed"
-        ]
+        session = lesson.lesson.session_id
+        examples = [example for one in lesson.sets for example in one.examples if example.kind != "replayed"]
         return cls(
             session,
-            probes=tuple(room.gate),
-            steering=tuple(room.steer),
+            probes=tuple(lesson.gate),
+            steering=tuple(lesson.steer),
             practice=tuple(example.probe(example.answer or ()) for example in examples[:REHEARSED]),
             retired=tuple(record for record in retired if record["by"] == session),
         )
@@ -106,7 +104,7 @@ class Memory:
     retired: list[dict[str, Any]]
 
 
-def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[EncodedLesson]) -> Memory:
+def remember(model: Engine, store: Store, plan: Plan, lessons: Sequence[EncodedLesson]) -> Memory:
     """What each version in the live one's lineage wrote down of its lessons, except those learned again and
     what newer sessions contradict."""
     found: dict[str, LearnedLesson] = {}
@@ -117,17 +115,17 @@ def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[EncodedLes
             over |= {record["id"] for record in lesson.retired}
     kept = [lesson for session, lesson in found.items() if session not in plan.sessions]
     probes = [probe for lesson in kept for probe in lesson.all_probes]
-    retired = [record for room in rooms for record in _contradicted(model, plan.parent, room, probes)]
+    retired = [record for lesson in lessons for record in _contradicted(model, plan.parent, lesson, probes)]
     over |= {record["id"] for record in retired}
     return Memory([lesson.without(over) for lesson in kept], retired)
 
 
 def _contradicted(
-    model: Engine, live: str, room: EncodedLesson, probes: Sequence[Probe]
+    model: Engine, live: str, lesson: EncodedLesson, probes: Sequence[Probe]
 ) -> list[dict[str, Any]]:
     """The earlier checks that a new session contradicts, and what it makes the model say instead."""
     out: dict[str, dict[str, Any]] = {}
-    for part in room.parts:
+    for part in lesson.parts:
         context = part.context
         exchanges = [e for task in tasks(context)[0] for e in alone(context, task)]
         asked = [p for p in probes if related(p.text, context)]
@@ -137,7 +135,7 @@ def _contradicted(
             was, now = model.decode(probe.answer).strip(), said[probe.text]
             if contradicts(probe.text, was, now, context, exchanges):
                 record = {"id": probe.id, "request": probe.text, "was": was, "now": now}
-                out[probe.id] = {**record, "by": room.lesson.session_id}
+                out[probe.id] = {**record, "by": lesson.lesson.session_id}
     return list(out.values())
 
 
