@@ -38,11 +38,11 @@ def admit(context: RuleContext, sets: Sequence[PracticeSet]) -> list[tuple[Pract
     """For each set (a stretch of one session; all have the same examples), the candidates that it teaches
     best. Each one's example comes back with an answer, where the teacher ended its own, and the teacher's
     hidden states for it."""
-    asked = [_candidates(context, one) for one in sets]
-    best = [max(range(len(sets)), key=lambda c: asked[c][i].gap) for i in range(len(asked[0]))]
+    found = [_candidates(context, one) for one in sets]
+    best = [max(range(len(sets)), key=lambda s: found[s][i].gap) for i in range(len(found[0]))]
     return [
-        (one, [candidate for i, candidate in enumerate(asked[c]) if best[i] == c])
-        for c, one in enumerate(sets)
+        (one, [candidate for i, candidate in enumerate(found[s]) if best[i] == s])
+        for s, one in enumerate(sets)
     ]
 
 

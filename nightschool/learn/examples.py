@@ -80,7 +80,7 @@ def practice_set(
     Raises DreamError where the session leaves no room for a request in the model's context window.
     """
     prompts = [_prompts(model, lesson, request) for request in requests]
-    behind = [tokens for _, plain, knowing in prompts for tokens in (plain, knowing) if tokens]
+    behind = [tokens for _, plain, informed in prompts for tokens in (plain, informed) if tokens]
     # The longest common beginning, whatever the chat template does to earlier turns.
     shared = common_length(behind)
     if (longest := max(map(len, behind))) >= model.context_length:
@@ -93,14 +93,14 @@ def practice_set(
             id=request.id,
             student=tuple(student),
             teacher=tuple(plain[shared:]),
-            informed=tuple(knowing[shared:]) if knowing else None,
+            informed=tuple(informed[shared:]) if informed else None,
             answer=tuple(model.encode_answer(request.expected)) if request.expected is not None else None,
             verifier=Says(model, request.expected) if request.expected is not None else None,
             kind=request.kind,
             text=request.messages[-1].content,
             turns=request.turns,
         )
-        for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
+        for request, (student, plain, informed) in zip(requests, prompts, strict=True)
     )
     return PracticeSet(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
 
@@ -108,17 +108,18 @@ def practice_set(
 def _prompts(
     model: HFModel, lesson: Lesson, request: PracticeRequest
 ) -> tuple[list[int], list[int], list[int] | None]:
-    """The student's, the teacher's (the session as chat turns, then the request itself: what stands before it
-    is in the session already), and that of a teacher who has the right answer one turn before."""
+    """The student's prompt; the teacher's (the session as chat turns, then only the request itself, since the
+    session holds what stood before it); and, where the right answer is known, the informed teacher's, which
+    has request and answer once more before that."""
     own = request.messages[-request.turns :]
-    knowing = None
+    informed = None
     if request.expected is not None:
-        told = [*lesson.context, *own, Message("assistant", request.expected), *own]
-        knowing = model.encode(told, lesson.tools)
+        shown = [*lesson.context, *own, Message("assistant", request.expected), *own]
+        informed = model.encode(shown, lesson.tools)
     return (
         model.encode(request.messages, lesson.tools),
         model.encode([*lesson.context, *own], lesson.tools),
-        knowing,
+        informed,
     )
 
 
@@ -135,9 +136,12 @@ def answered(model: Engine, lesson: Lesson, texts: Sequence[str], version: str, 
 def stretches(
     model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], answer: int
 ) -> tuple[list[Lesson], list[Drop]]:
-    """The lesson with its session in stretches that fit into the model's context window, with room for every
-    request and `answer` tokens; just one for a session that fits whole. Stretches are cut between requests
-    and overlap by one, and each begins with the system turns. A part that fits into none is dropped."""
+    """Split the lesson's session into stretches that fit into the model's context window, each with room for
+    every request and `answer` tokens; a session that fits whole is one stretch. Returns the lesson with each
+    stretch in place of its session, and the exchanges too long for any.
+
+    Stretches are cut between requests and overlap by one exchange; each begins with the system turns.
+    """
 
     def tokens(turns: Sequence[Message]) -> int:
         return len(model.encode(turns, lesson.tools, generate=False))
@@ -145,8 +149,8 @@ def stretches(
     if not requests:
         return [lesson], []
     empty = replace(lesson, context=())
-    asked = max(len(p) for r in requests for p in _prompts(model, empty, r)[1:] if p)
-    room = model.context_length - asked - answer
+    longest = max(len(p) for r in requests for p in _prompts(model, empty, r)[1:] if p)
+    room = model.context_length - longest - answer
     if tokens(lesson.context) <= room:
         return [lesson], []
     system = [m for m in lesson.context if m.role == "system"]

@@ -29,9 +29,11 @@ class Anchor:
 
 
 class AnchorPool:
-    """Requests that have nothing to do with any session, where the student is to stay like `version`. It
-    answers them when they are first needed, several steps' worth together, and what it thought is kept: its
-    distributions cost one pass through the output head from then on."""
+    """Requests that have nothing to do with any session, on which the student is held to `version`.
+
+    They are answered when first needed, several steps' worth together. Answers and hidden states are kept, so
+    that later the distributions cost one pass through the output head.
+    """
 
     CHUNK = 32  # requests answered together
 
@@ -78,12 +80,13 @@ class Rehearsal:
     FLOOR = 0.05  # weight floor (nats), so that unhurt lessons are still rehearsed
 
     def __init__(self, lessons: Sequence[Sequence[PromptAnswer]], seed: int | str) -> None:
-        """`lessons` of (prompt, answer)."""
+        """Each lesson is its pairs of (prompt, right answer); pairs without an answer are left out."""
         known = [[pair for pair in some if pair[1]] for some in lessons]
         self._lessons, self._seed = [some for some in known if some], seed
 
     def take(self, step: int, count: int, nll: NLL) -> list[PromptAnswer]:
-        """`count` pairs for a round that begins with `step`, mixed; `nll` is the student's then."""
+        """`count` pairs, shuffled, for the round that begins at `step`; `nll` scores with the student as it
+        is then."""
         if not self._lessons or not count:
             return []
         turns = [shuffled(some, self._seed, step) for some in self._lessons]

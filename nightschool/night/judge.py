@@ -16,7 +16,7 @@ from nightschool.night.memory import LearnedLesson
 from nightschool.night.queue import Plan
 from nightschool.types import Probe, Verdict
 
-Gate = Callable[[GateConfig, Callable[[], Measured]], Verdict]  # it measures if it wants to
+Gate = Callable[[GateConfig, Callable[[], Measured]], Verdict]  # calls the second to measure, if at all
 
 
 def gated(config: GateConfig, measure: Callable[[], Measured]) -> Verdict:
@@ -25,7 +25,7 @@ def gated(config: GateConfig, measure: Callable[[], Measured]) -> Verdict:
 
 
 def ungated(config: GateConfig, measure: Callable[[], Measured]) -> Verdict:
-    """No gate, and nothing is measured: benchmarks measure by themselves."""
+    """No gate: everything is promoted and nothing measured. For benchmarks, which measure by themselves."""
     return Verdict(True, ("not gated",))
 
 
@@ -36,7 +36,7 @@ def measured(
     earlier: Sequence[LearnedLesson],
     unwanted: Mapping[str, Sequence[Probe]],
 ) -> Measured:
-    """What the live version and the student get right of the gate's probes, and the student's drift."""
+    """Have the live version and the student answer the gate's probes, and take the student's drift."""
 
     def both(probes: Sequence[Probe]) -> tuple[list[bool], list[bool]]:
         return passed(model, probes, plan.parent), passed(model, probes, STUDENT)

@@ -1,4 +1,4 @@
-"""What earlier lessons are defended with, and what a version writes down of a lesson for later nights."""
+"""What defends earlier lessons, and what a version writes down of a lesson for later nights."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from nightschool.versions import files
 
 FORMAT = 1  # of lessons.json; files of before it had a number are read as 1
 REHEARSED = 32  # practice requests of a lesson that later nights rehearse
-ANSWER = 64  # tokens: the longest answer by which a newer session is heard to contradict an older one
+ANSWER = 64  # tokens of the answer that is compared with an earlier check
 
 
 @dataclass(frozen=True)
 class LearnedLesson:
-    """What a version remembers of one session. `probes` are the gate's, `steering` ones decide when later
-    dreams stop, `practice` is rehearsed; `retired` says which earlier checks the session contradicts."""
+    """What a version remembers of one session."""
 
     session: str
-    probes: tuple[Probe, ...] = ()
-    steering: tuple[Probe, ...] = ()
-    practice: tuple[Probe, ...] = ()
-    retired: tuple[dict[str, Any], ...] = ()
+    probes: tuple[Probe, ...] = ()  # the gate's
+    steering: tuple[Probe, ...] = ()  # decide when later dreams stop
+    practice: tuple[Probe, ...] = ()  # rehearsed by later dreams
+    retired: tuple[dict[str, Any], ...] = ()  # earlier checks that this session contradicts
 
     @classmethod
     def of(cls, lesson: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
@@ -87,12 +86,12 @@ class LearnedLesson:
 
 
 def write(lessons: Sequence[LearnedLesson], directory: Path) -> None:
-    """As a version keeps them."""
+    """Write the lessons into a version's directory."""
     files.write_json(directory / files.LESSONS, [lesson.to_json() for lesson in lessons])
 
 
 def read(directory: Path) -> list[LearnedLesson]:
-    """Raises VersionError."""
+    """A version's lessons. Raises VersionError where they are missing, damaged or of a later release."""
     return [LearnedLesson.from_json(entry) for entry in files.read_json(directory / files.LESSONS)]
 
 
@@ -105,8 +104,8 @@ class Memory:
 
 
 def remember(model: Engine, store: Store, plan: Plan, lessons: Sequence[EncodedLesson]) -> Memory:
-    """What each version in the live one's lineage wrote down of its lessons, except those learned again and
-    what newer sessions contradict."""
+    """Read what each version of the live one's lineage wrote down of its lessons, without those that are
+    learned again tonight and without checks that newer sessions contradict."""
     found: dict[str, LearnedLesson] = {}
     over: set[str] = set()
     for version in store.versions.lineage(plan.parent):
@@ -123,16 +122,17 @@ def remember(model: Engine, store: Store, plan: Plan, lessons: Sequence[EncodedL
 def _contradicted(
     model: Engine, live: str, lesson: EncodedLesson, probes: Sequence[Probe]
 ) -> list[dict[str, Any]]:
-    """The earlier checks that a new session contradicts, and what it makes the model say instead."""
+    """A record of each earlier check that a new session contradicts: its request, what was right (`was`), and
+    what the model says with the session in its context (`now`)."""
     out: dict[str, dict[str, Any]] = {}
     for part in lesson.parts:
         context = part.context
         exchanges = [e for task in tasks(context)[0] for e in alone(context, task)]
-        asked = [p for p in probes if related(p.text, context)]
-        texts = list(dict.fromkeys(p.text for p in asked))
-        said = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
-        for probe in asked:
-            was, now = model.decode(probe.answer).strip(), said[probe.text]
+        doubtful = [p for p in probes if related(p.text, context)]
+        texts = list(dict.fromkeys(p.text for p in doubtful))
+        answers = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
+        for probe in doubtful:
+            was, now = model.decode(probe.answer).strip(), answers[probe.text]
             if contradicts(probe.text, was, now, context, exchanges):
                 record = {"id": probe.id, "request": probe.text, "was": was, "now": now}
                 out[probe.id] = {**record, "by": lesson.lesson.session_id}
@@ -140,12 +140,12 @@ def _contradicted(
 
 
 def steering_probes(model: Engine, live: str, lessons: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
-    """Up to `count` probes of earlier lessons that the live version gets right, as many of each; of many
-    lessons, two of each (what nobody looks at gets lost unseen)."""
+    """Up to `count` probes of earlier lessons that the live version gets right, equally many of each lesson;
+    more than `count` where that would be fewer than two of each, or a lesson could be lost unseen."""
     count = max(count, 2 * len(lessons))
-    asked = in_turns(lessons)[: 2 * count]
-    right = passed(model, asked, live)
-    return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
+    looked_at = in_turns(lessons)[: 2 * count]
+    right = passed(model, looked_at, live)
+    return [probe for probe, is_right in zip(looked_at, right, strict=True) if is_right][:count]
 
 
 def guards(model: Engine, store: Store, scope: str) -> dict[str, list[Probe]]:

@@ -21,9 +21,9 @@ from nightschool.learn.trainer import StepReport
 from nightschool.models import hf
 from nightschool.models.hf import HFModel
 from nightschool.night import dream as dream_module
-from nightschool.night.dream import Outcome
 from nightschool.night.dream import dream as dream_it
 from nightschool.night.judge import ungated
+from nightschool.night.outcome import Outcome
 from nightschool.night.queue import resume_or_start, tried
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback, Lesson
