@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightschool.errors import DreamError
-from nightschool.gate.probes import passed
 from nightschool.learn import trainer
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.encoding import EncodedLesson
@@ -16,6 +15,7 @@ from nightschool.learn.rules import RULES
 from nightschool.learn.rules.common import RuleContext
 from nightschool.learn.trainer import STUDENT
 from nightschool.lessons.anchors import encoded, practice_anchors
+from nightschool.measure.probes import passed
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson, steering_probes
