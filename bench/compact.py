@@ -33,7 +33,7 @@ def train(model: HFModel, room: EncodedLesson, config: LearnConfig) -> tuple[Pre
     layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in course.prefix.layers]
     optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
     rng = random.Random(config.seed)
-    examples = [d for d in course.examples if d.answer and d.teacher_hidden_AD is not None]
+    examples = [d for d in course.examples if d.answer and d.teacher_hidden_AW is not None]
     asked = [(probe.prompt, probe.answer) for probe in room.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
@@ -58,7 +58,7 @@ def _step(model: HFModel, examples: Sequence[Example], layers: Sequence[Tensor])
     attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
     hidden = model.runner.run_rows(rows, attention, None, before)
     said = [h[len(d.student) - 1 :] for h, d in zip(hidden, examples, strict=True)]
-    thoughts = [d.teacher_hidden_AD for d in examples if d.teacher_hidden_AD is not None]
+    thoughts = [d.teacher_hidden_AW for d in examples if d.teacher_hidden_AW is not None]
     back(model, said, [Distil(torch.cat(thoughts), forward_kl)], [len(said)])
 
 

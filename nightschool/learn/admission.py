@@ -61,7 +61,7 @@ def report(candidates: Sequence[Candidate]) -> dict[str, dict[str, int]]:
 class _View:
     """How somebody sees an answer: final hidden states, mean log-probability, whether it would be theirs."""
 
-    hidden_AD: Tensor
+    hidden_AW: Tensor
     logprob: float
     right: bool
 
@@ -87,7 +87,7 @@ def _candidates(teaching: RuleContext, course: Course) -> list[Candidate]:
             example,
             answer=answer if example.answer is not None or said[example.id][1] else None,
             informed=example.informed if i in knowing else None,
-            teacher_hidden_AD=view.hidden_AD,
+            teacher_hidden_AW=view.hidden_AW,
         )
         gap = view.logprob - alone[i].logprob
         out.append(Candidate(settled, answer, gap, _refusal(example, gap, view, alone[i])))
@@ -110,11 +110,11 @@ def _views(
 ) -> list[_View]:
     out = []
     hidden = model.hidden(pairs, version, prefix, at_once=_TOGETHER)
-    for (_, answer), hidden_AD in zip(pairs, hidden, strict=True):
-        logits_AV, answer_A = model.logits(hidden_AD), torch.tensor(list(answer), device=model.device)
+    for (_, answer), hidden_AW in zip(pairs, hidden, strict=True):
+        logits_AV, answer_A = model.logits(hidden_AW), torch.tensor(list(answer), device=model.device)
         sure = float(logprobs(logits_AV, answer_A).mean())
         right = bool((logits_AV.argmax(-1) == answer_A).all())
-        out.append(_View(hidden_AD, sure, right))
+        out.append(_View(hidden_AW, sure, right))
     return out
 
 

@@ -28,7 +28,7 @@ class Example:
     kind: str = "recorded"  # of the practice request
     text: str = ""  # its last turn
     turns: int = 1  # that the request consists of
-    teacher_hidden_AD: Tensor | None = (
+    teacher_hidden_AW: Tensor | None = (
         None  # the teacher's final hidden states that predict the answer's tokens
     )
 

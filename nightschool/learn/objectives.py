@@ -29,13 +29,13 @@ class Objective(Protocol):
 class Distil:
     """Be like the teacher: `weight` times the mean divergence over all tokens."""
 
-    teacher_ND: Tensor  # the teacher's final hidden states that predict the tokens
+    teacher_NW: Tensor  # the teacher's final hidden states that predict the tokens
     divergence: Divergence
     weight: float = 1.0
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
-        loss_C, gradient_CV = self.divergence(model.logits(self.teacher_ND[tokens]), student_CV)
-        return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_ND))
+        loss_C, gradient_CV = self.divergence(model.logits(self.teacher_NW[tokens]), student_CV)
+        return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_NW))
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Reinforce:
     answers: Sequence[Sequence[int]]
     logprobs: Sequence[Sequence[float]]  # of the student that sampled
     advantages: Sequence[float]  # one an answer
-    live_ND: Tensor  # the live version's final hidden states, without the session
+    live_NW: Tensor  # the live version's final hidden states, without the session
     beta: float
     clip: float = 0.2
 
@@ -69,7 +69,7 @@ class Reinforce:
         advantage_C = _flat(
             [[a] * len(y) for a, y in zip(self.advantages, self.answers, strict=True)], student_CV.device
         )[tokens]
-        calm_C, gradient_CV = reverse_kl(model.logits(self.live_ND[tokens]), student_CV)
+        calm_C, gradient_CV = reverse_kl(model.logits(self.live_NW[tokens]), student_CV)
         surprise_C, by_surprise_CV = _surprise(student_CV, said_N[tokens])
         ratio_C = (-surprise_C - _flat(self.logprobs, student_CV.device)[tokens]).exp()
         clipped_C = ratio_C.clamp(1 - self.clip, 1 + self.clip)
@@ -115,21 +115,21 @@ def back(
     signal's losses by token [N]."""
     losses, gradients, start = [], [], 0
     for signal, count in zip(objectives, counts, strict=True):
-        hidden_ND = torch.cat(list(hidden[start : start + count]))
+        hidden_NW = torch.cat(list(hidden[start : start + count]))
         start += count
-        loss_N, gradient_ND = _through_head(model, signal, hidden_ND.detach())
+        loss_N, gradient_NW = _through_head(model, signal, hidden_NW.detach())
         losses.append(loss_N)
-        gradients.append(gradient_ND)
+        gradients.append(gradient_NW)
     torch.cat(list(hidden)).backward(torch.cat(gradients))
     return losses
 
 
 @torch.no_grad()
-def _through_head(model: Trainable, signal: Objective, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+def _through_head(model: Trainable, signal: Objective, hidden_NW: Tensor) -> tuple[Tensor, Tensor]:
     losses, gradients = [], []
-    for start in range(0, len(hidden_ND), _CHUNK):
+    for start in range(0, len(hidden_NW), _CHUNK):
         tokens = slice(start, start + _CHUNK)
-        loss_C, gradient_CV = signal(model, tokens, model.logits(hidden_ND[tokens]))
+        loss_C, gradient_CV = signal(model, tokens, model.logits(hidden_NW[tokens]))
         losses.append(loss_C)
         gradients.append(model.logits_vjp(gradient_CV))
     return torch.cat(losses), torch.cat(gradients)

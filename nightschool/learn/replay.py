@@ -25,7 +25,7 @@ class Anchor:
 
     prompt: Prompt
     answer: tuple[int, ...]
-    hidden_AD: Tensor
+    hidden_AW: Tensor
 
 
 class AnchorPool:

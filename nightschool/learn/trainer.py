@@ -201,8 +201,8 @@ class _Run:
         config, started = self.config, time.perf_counter()
         batches = [lesson]
         if held := self.anchors.take(step, config.anchors):
-            anchored_ND = torch.cat([a.hidden_AD for a in held])
-            calm = Distil(anchored_ND, forward_kl, config.anchor_weight)
+            anchored_NW = torch.cat([a.hidden_AW for a in held])
+            calm = Distil(anchored_NW, forward_kl, config.anchor_weight)
             batches.append(([(a.prompt, a.answer) for a in held], calm))
         if rehearsed:
             batches.append((rehearsed, Imitate([answer for _, answer in rehearsed], config.anchor_weight)))

@@ -122,8 +122,8 @@ class RowBatch:
             parts = [row.unread[:share] for row, share in members]
             pasts = [self._prefix.layers if self._prefix else row.past for row, _ in members]
             hidden, caches = self._runner.prefill(parts, adapter, pasts)
-            for (row, _), hidden_D, cache in zip(members, hidden, caches, strict=True):
-                row.past, last[row.number] = joined(row.past, cache), hidden_D
+            for (row, _), hidden_W, cache in zip(members, hidden, caches, strict=True):
+                row.past, last[row.number] = joined(row.past, cache), hidden_W
         complete = [row for row, _ in shares if not row.unread]
         self._waiting = [row for row in self._waiting if row.unread]
         for row in complete:

@@ -29,7 +29,7 @@ def test_hidden_states_are_the_versions(tiny: HFModel) -> None:
     (logps,) = tiny.score([(anchor.prompt, anchor.answer)], "n@1")
     index = torch.arange(len(anchor.answer)), torch.tensor(anchor.answer)
     torch.testing.assert_close(
-        tiny.logits(anchor.hidden_AD).log_softmax(-1)[index], torch.tensor(logps), atol=1e-5, rtol=1e-5
+        tiny.logits(anchor.hidden_AW).log_softmax(-1)[index], torch.tensor(logps), atol=1e-5, rtol=1e-5
     )
 
 

@@ -45,13 +45,13 @@ class OPSD:
         return knowing[: round(share * len(knowing))]
 
     def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
-        new = [t for step in tries for t in step if not t.given or t.example.teacher_hidden_AD is None]
+        new = [t for step in tries for t in step if not t.given or t.example.teacher_hidden_AW is None]
         pairs = [(self._teaching.prompt(t.example), t.answer) for t in new]
         scored = dict(zip(map(id, new), self._teaching.thoughts(course, pairs), strict=True))
 
         def thought(t: Rollout) -> Tensor:
             # The teacher is frozen: what it thinks of a right answer was asked when that was admitted.
-            known = scored.get(id(t), t.example.teacher_hidden_AD)
+            known = scored.get(id(t), t.example.teacher_hidden_AW)
             assert known is not None
             return known
 

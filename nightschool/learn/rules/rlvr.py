@@ -45,7 +45,7 @@ class RLVR:
                     answers=[t.answer for t in step],
                     logprobs=[t.logprobs for t in step],
                     advantages=advantages(step),
-                    live_ND=torch.cat([next(live) for _ in step]),
+                    live_NW=torch.cat([next(live) for _ in step]),
                     beta=self._teaching.config.rlvr.kl_coef,
                 ),
             )

@@ -78,7 +78,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
     ((_, signal),) = teaching.objectives(tiny_course, [trajectories])
     assert isinstance(signal, Distil)
     tokens = [token for t in trajectories for token in t.answer]
-    found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(tokens)), tokens]
+    found = tiny.logits(signal.teacher_NW).log_softmax(-1)[range(len(tokens)), tokens]
     prompts = [
         t.example.informed if share and t.example.informed else t.example.teacher for t in trajectories
     ]
@@ -98,7 +98,7 @@ def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_course: Cours
     tiny.hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
     admitted = [replace(t, example=known[t.example.id]) for t in trajectories]
     ((_, remembered),) = teaching.objectives(course, [admitted])
-    torch.testing.assert_close(remembered.teacher_ND, asked.teacher_ND, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(remembered.teacher_NW, asked.teacher_NW, atol=1e-5, rtol=1e-5)
 
 
 def test_several_steps_are_taught_together(tiny: HFModel, tiny_course: Course) -> None:
@@ -106,7 +106,7 @@ def test_several_steps_are_taught_together(tiny: HFModel, tiny_course: Course) -
     together = rule(tiny, 0.5).objectives(tiny_course, tries)
     for step, (_, signal) in zip(tries, together, strict=True):
         ((_, alone),) = rule(tiny, 0.5).objectives(tiny_course, [step])
-        torch.testing.assert_close(signal.teacher_ND, alone.teacher_ND, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(signal.teacher_NW, alone.teacher_NW, atol=1e-5, rtol=1e-5)
 
 
 def test_a_session_that_does_not_fit_is_refused(tiny: HFModel, lesson: Lesson) -> None:

@@ -42,17 +42,17 @@ def reinforce(logprobs: list[list[float]], worth: list[float], live: Tensor, bet
 def test_the_policy_gradient_is_that_of_the_clipped_objective(tiny: HFModel, beta: float) -> None:
     torch.manual_seed(0)
     logits = torch.randn(3, 258, requires_grad=True)
-    live_ND = torch.randn(3, 32)
+    live_NW = torch.randn(3, 32)
     said = torch.tensor([3, 1, 4])
     old = (logits.log_softmax(-1)[range(3), said] + torch.tensor([0.1, -0.5, 0.0])).tolist()
-    signal = reinforce([old[:2], old[2:]], [2.0, -1.0], live_ND, beta)
+    signal = reinforce([old[:2], old[2:]], [2.0, -1.0], live_NW, beta)
     loss, gradient = signal(tiny, slice(0, 3), logits.detach())
 
     logq = logits.log_softmax(-1)
     ratio = (logq[range(3), said] - torch.tensor(old)).exp()
     worth = torch.tensor([2.0, 2.0, -1.0])
     gained = torch.minimum(ratio * worth, ratio.clamp(0.8, 1.2) * worth)
-    calm = (logq.exp() * (logq - tiny.logits(live_ND).float().log_softmax(-1))).sum(-1)
+    calm = (logq.exp() * (logq - tiny.logits(live_NW).float().log_softmax(-1))).sum(-1)
     expected = beta * calm - gained
     torch.testing.assert_close(loss, expected.detach())
     expected.mean().backward()
@@ -60,9 +60,9 @@ def test_the_policy_gradient_is_that_of_the_clipped_objective(tiny: HFModel, bet
 
 
 def test_without_advantage_only_the_live_version_pulls(tiny: HFModel) -> None:
-    logits, live_ND = torch.randn(3, 258), torch.randn(3, 32)
+    logits, live_NW = torch.randn(3, 258), torch.randn(3, 32)
     old = logits.log_softmax(-1)[range(3), [3, 1, 4]].tolist()
-    loss, gradient = reinforce([old[:2], old[2:]], [0.0, 0.0], live_ND, 0.0)(tiny, slice(0, 3), logits)
+    loss, gradient = reinforce([old[:2], old[2:]], [0.0, 0.0], live_NW, 0.0)(tiny, slice(0, 3), logits)
     assert loss.abs().max() == gradient.abs().max() == 0
 
 

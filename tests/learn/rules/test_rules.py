@@ -52,7 +52,7 @@ def test_cd_learns_the_teachers_own_answers_asked_once(tiny: HFModel, tiny_cours
     asked = [([*tiny_course.prefix.tokens, *p], a) for p, (_, a) in zip(prompts, pairs, strict=True)]
     expected = torch.tensor([x for row in tiny.score(asked) for x in row])
     said = [t for _, answer in pairs for t in answer]
-    found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(said)), said]
+    found = tiny.logits(signal.teacher_NW).log_softmax(-1)[range(len(said)), said]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     ((again, _),) = rule.objectives(tiny_course, [step])
     assert again == pairs
@@ -78,7 +78,7 @@ def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, 
         changed += refined != t.answer
     assert changed  # a random model makes mistakes
     assert isinstance(signal, Distil)
-    assert len(signal.teacher_ND) == sum(len(answer) for _, answer in pairs)
+    assert len(signal.teacher_NW) == sum(len(answer) for _, answer in pairs)
 
 
 def test_rewrite_shows_the_teacher_the_try_and_learns_what_it_writes(
