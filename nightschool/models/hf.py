@@ -169,7 +169,7 @@ class HFModel(ChatText):
         return self.runner.logits_vjp(gradient_TV)
 
     def fresh_adapter(self, rank: int, seed: int) -> lora.Adapter:
-        return lora.fresh(self.runner.groups, rank, seed, self.device, self.dtype)
+        return lora.fresh_adapter(self.runner.groups, rank, seed, self.device, self.dtype)
 
     def adapter(self, version: str) -> lora.Adapter | None:
         if version == BASE:

@@ -61,7 +61,7 @@ def test_score_behind_a_prefix_equals_the_full_forward(tiny: HFModel) -> None:
 def test_agreeing_is_what_greedy_decoding_would_have_said(tiny: HFModel) -> None:
     tiny.publish("n@1", randomised(tiny))
     prompts = [tuple(tiny.encode([Message("user", f"hello {i}")])) for i in range(40)]
-    said = tiny.generate([GenerateRequest(p, Sampling(5), "n@1") for p in prompts])
-    wrong = [(*g.tokens[:-1], (g.tokens[-1] + 1) % 258) for g in said]
-    assert all(tiny.agrees([(p, g.tokens) for p, g in zip(prompts, said, strict=True)], "n@1"))
+    generations = tiny.generate([GenerateRequest(p, Sampling(5), "n@1") for p in prompts])
+    wrong = [(*g.tokens[:-1], (g.tokens[-1] + 1) % 258) for g in generations]
+    assert all(tiny.agrees([(p, g.tokens) for p, g in zip(prompts, generations, strict=True)], "n@1"))
     assert not any(tiny.agrees(list(zip(prompts, wrong, strict=True)), "n@1"))
