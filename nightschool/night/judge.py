@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from nightschool.config import GateConfig
-from nightschool.gate.drift import Drift
-from nightschool.gate.probes import passed
 from nightschool.gate.verdict import Measured, judge
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.student import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
+from nightschool.measure.drift import Drift
+from nightschool.measure.probes import passed
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson
 from nightschool.night.queue import Plan

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightschool.errors import DreamError
-from nightschool.gate.probes import passed
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.interpolate import interpolate_back
@@ -16,6 +15,7 @@ from nightschool.learn.rules import make
 from nightschool.learn.student import STUDENT, Progress, Student
 from nightschool.learn.trainer import Practice, Report, train
 from nightschool.lessons.anchors import encoded, practice_anchors
+from nightschool.measure.probes import passed
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson, steering_probes

@@ -9,13 +9,13 @@ from typing import Any
 
 from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
-from nightschool.gate.probes import passed
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.examples import answered
 from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import alone, tasks
 from nightschool.lessons.feedback import guards as unwanted
+from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
 from nightschool.store import Store
 from nightschool.types import Probe
