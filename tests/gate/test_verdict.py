@@ -37,7 +37,8 @@ def test_promotes_what_was_learned_and_kept() -> None:
 
 
 def test_no_probes_is_rejected() -> None:
-    for new in ({}, {"s": ([], [])}):
+    nothing: list[dict[str, tuple[list[bool], list[bool]]]] = [{}, {"s": ([], [])}]
+    for new in nothing:
         verdict = verdict_on(new=new)
         assert not verdict.promote
         assert "no probes" in verdict.reasons[0]

@@ -1,6 +1,7 @@
 """Decoding in a batch against one forward a token, on a tiny random model."""
 
 from itertools import count
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.errors import ContextTooLong
 from nightschool.models.decode import RowBatch
 from nightschool.models.hf import HFModel
-from tests.models.test_hf import TOLERANCE, oracle, plain_logps, randomised, tokens
+from tests.helpers import TOLERANCE, oracle, plain_logps, randomised, tokens
 
 
 def test_greedy_decoding_of_a_batch_equals_one_at_a_time(tiny: HFModel) -> None:
@@ -86,9 +87,9 @@ def test_the_next_turn_prefills_only_what_is_new(tiny: HFModel, monkeypatch: pyt
     read: list[int] = []
     inner = tiny.runner.prefill
 
-    def watched(prompts: list[list[int]], *rest: object) -> object:
+    def watched(prompts: list[list[int]], *rest: Any) -> object:
         read.extend(len(p) for p in prompts)
-        return inner(prompts, *rest)  # type: ignore[arg-type]
+        return inner(prompts, *rest)
 
     monkeypatch.setattr(tiny.runner, "prefill", watched)
     assert run_through(batch, turns)[0] == expected

@@ -8,12 +8,13 @@ from peft import PeftModel
 from nightschool.errors import VersionError
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
-from tests.models.test_hf import PAIRS, TOLERANCE, oracle, plain_logps, randomised
+from tests.helpers import PAIRS, TOLERANCE, oracle, plain_logps, randomised
 
 
 def test_an_adapter_on_disk_is_what_peft_reads(tiny: HFModel, tmp_path: Path) -> None:
-    tiny.publish("a@1", randomised(tiny))
-    lora.save(tiny.adapter("a@1"), tmp_path, "tiny")  # type: ignore[arg-type]
+    adapter = randomised(tiny)
+    tiny.publish("a@1", adapter)
+    lora.save(adapter, tmp_path, "tiny")
     peft = PeftModel.from_pretrained(oracle(), tmp_path).eval()
     tiny.load("b@1", tmp_path)
     for (prompt, answer), ours, loaded in zip(
