@@ -147,7 +147,7 @@ class Engine(Text, Protocol):
 
         Two options are for serving. A step prefills at most `prefill_chunk` prompt tokens (at least 1; None:
         whole prompts). The keys and values of up to `prefix_cache_tokens` tokens of earlier rows are pooled
-        for prompts that begin with them (0: none are).
+        for prompts that begin with them (0: none are). Neither goes together with a prefix.
         """
         ...
 

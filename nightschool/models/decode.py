@@ -49,6 +49,7 @@ class RowBatch:
         pool: PrefixPool | None = None,
     ) -> None:
         assert prefill_chunk is None or prefill_chunk > 0
+        assert prefix is None or (prefill_chunk is None and pool is None), "a row has one past"
         self._runner, self._adapter, self._eos, self._prefix = runner, adapter, eos, prefix
         self._prefill_chunk, self._pool = prefill_chunk, pool
         self._before = prefix.length if prefix else 0
@@ -63,8 +64,8 @@ class RowBatch:
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         for request in requests:
             self._runner.check_length(self._before + len(request.tokens) + 1)
-        for request in requests:
-            adapter = self._adapter(request.version)
+        adapters = [self._adapter(request.version) for request in requests]  # all of them, or none joins
+        for request, adapter in zip(requests, adapters, strict=True):
             room = self._runner.context_length - self._before - len(request.tokens)
             left = min(request.sampling.max_tokens, room)
             row = _Row(self._next, request, adapter, _generator(request.sampling), left)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nightschool.engines.base import GenerateRequest, Sampling
-from nightschool.errors import ContextTooLong
+from nightschool.errors import ContextTooLong, VersionError
 from nightschool.models.decode import RowBatch
 from nightschool.models.hf import HFModel
 from tests.helpers import TOLERANCE, oracle, plain_logps, randomised, tokens
@@ -118,6 +118,13 @@ def test_versions_share_a_batch(tiny: HFModel) -> None:
     single = [tiny.generate([GenerateRequest(tuple(tokens(3, 5)), Sampling(6), n)])[0].tokens for n in names]
     assert [g.tokens for g in mixed] == single
     assert len({tuple(s) for s in single}) == 3
+
+
+def test_requests_join_together_or_not_at_all(tiny: HFModel) -> None:
+    batch = tiny.batch()
+    with pytest.raises(VersionError, match="not loaded"):
+        batch.add([*greedy(tokens(1, 5)), *greedy(tokens(2, 5), version="a@1")])
+    assert not len(batch)
 
 
 def test_a_request_longer_than_the_window_is_refused(tiny: HFModel) -> None:
