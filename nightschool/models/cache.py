@@ -54,7 +54,7 @@ class PrefixPool:
     turn of a chat, or the same system turn. Holds at most `max_tokens`; the least recently used go first."""
 
     # Fewest tokens worth pooling or reusing. Not measured: more than a chat template's opening marks.
-    MIN_SHARED = 16
+    MIN_POOLED = 16
 
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
@@ -63,7 +63,7 @@ class PrefixPool:
     def put(self, version: str, tokens: tuple[int, ...], cache: Cache) -> None:
         """Store the cache that `version` computed of `tokens`. Entries that `tokens` begin with go. Does
         nothing if there are too few tokens to be worth it, or more than fit."""
-        if not self.MIN_SHARED < len(tokens) <= self._max_tokens:
+        if not self.MIN_POOLED < len(tokens) <= self._max_tokens:
             return
         for key in [k for k in self._caches if k[0] == version and tokens[: len(k[1])] == k[1]]:
             del self._caches[key]
@@ -76,7 +76,7 @@ class PrefixPool:
         it must be run, since its hidden state predicts the answer's first token."""
         shared = {key: common_beginning(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
         best = max(shared, key=lambda key: shared[key], default=None)
-        if best is None or shared[best] < self.MIN_SHARED:
+        if best is None or shared[best] < self.MIN_POOLED:
             return None
         self._caches.move_to_end(best)
         return [kv[:, :, : shared[best]] for kv in self._caches[best]]
