@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
+from torch import nn
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, LlamaForCausalLM
+
+from nightschool.models import lora
+from nightschool.models.hf import HFModel
 from nightschool.store import Store
 from nightschool.types import Feedback, Message, Verdict, Version
 from nightschool.versions import files
+from tests.conftest import tiny_net
 
 # A dream on the tiny model that learns what the session makes the teacher say first.
 QUICK = {
@@ -38,8 +45,8 @@ def like(store: Store, name: str, request: str, answer: str) -> None:
 
 def turns(*texts: str) -> list[Message]:
     """Alternating user and assistant turns."""
-    roles = ("user", "assistant")
-    return [Message(roles[i % 2], text) for i, text in enumerate(texts)]  # type: ignore[arg-type]
+    roles: tuple[Literal["user"], Literal["assistant"]] = ("user", "assistant")
+    return [Message(roles[i % 2], text) for i, text in enumerate(texts)]
 
 
 def promote(store: Store, name: str, parent: str, path: Path, sessions: Sequence[str] = ("s",)) -> None:
@@ -62,3 +69,66 @@ def scripted_version(home: Path, name: str, attest: dict[str, Any] | None) -> Pa
             files.write_json(directory / files.ATTEST, attest)
 
     return files.write(home, name, fill, {})
+
+
+# Random models, and the same computed plainly.
+
+TOLERANCE = 1e-4  # nats, float32
+
+
+def tokens(seed: int, length: int) -> list[int]:
+    """Random tokens of the tiny model; none of them is special."""
+    drawn = torch.randint(2, 258, (length,), generator=torch.Generator().manual_seed(seed))
+    return [int(token) for token in drawn]
+
+
+PAIRS = [(tokens(1, 7), [*tokens(2, 5), 1]), (tokens(3, 12), [*tokens(4, 3), 1]), (tokens(5, 4), [1])]
+
+
+def oracle() -> LlamaForCausalLM:
+    """The tiny model's weights, nothing of ours installed."""
+    net = tiny_net()
+    net.config._attn_implementation = "eager"
+    return net.eval()
+
+
+@torch.no_grad()
+def plain_logps(net: nn.Module, prompt: list[int], answer: list[int]) -> list[float]:
+    """The log-probabilities of an answer's tokens by one whole forward."""
+    logits = net(torch.tensor([[*prompt, *answer]])).logits[0]
+    logp = logits.log_softmax(-1)
+    return [logp[len(prompt) - 1 + i, token].item() for i, token in enumerate(answer)]
+
+
+def random_net(kind: str, **changes: object) -> nn.Module:
+    """Two random layers of a kind that transformers knows."""
+    torch.manual_seed(0)
+    sizes: dict[str, object] = {
+        "vocab_size": 258,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+        "bos_token_id": None,
+        "initializer_range": 0.3,
+    }
+    config = CONFIG_MAPPING[kind](**(sizes | changes))
+    made: nn.Module = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    for name, parameter in made.named_parameters():
+        if name.endswith("bias") or "norm" in name:  # those that start at 0 and 1 would hide mistakes
+            parameter.data += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    return made
+
+
+def randomised(model: HFModel, seed: int = 7) -> lora.Adapter:
+    """An adapter that changes something."""
+    adapter = model.fresh_adapter(4, seed)
+    rng = torch.Generator().manual_seed(seed)
+    for _, b in adapter.masters.values():
+        b.copy_(torch.randn(b.shape, generator=rng) * 0.1)
+    adapter.refresh()
+    return adapter

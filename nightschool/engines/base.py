@@ -1,4 +1,4 @@
-"""What callers and engines share: requests, tokens, prefixes, and the protocols. Imports no torch.
+"""The vocabulary of callers and engines: requests, tokens, prefixes, and the protocols. Imports no torch.
 
 `models.hf` (transformers) and `engines.scripted` (a test double) implement `Engine`.
 """
@@ -15,13 +15,14 @@ from nightschool.types import BASE, Message, Tools
 Tokens = Sequence[int]
 PromptAnswer = tuple[Tokens, Tokens]
 FinishReason = Literal["stop", "length"]
-# Rows decoded together by default: a step of 32 costs about three of one row (docs/performance.md).
+# Rows decoded together by default: a step of 32 rows takes about as long as three steps of one
+# (docs/performance.md: 37 and 11.5 ms on two CPU cores).
 AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. Temperature 0 is greedy. A row's seed fixes its draws, whatever its neighbours."""
+    """How to sample. Temperature 0 is greedy. A row with a seed draws the same whatever runs beside it."""
 
     max_tokens: int
     temperature: float = 0.0
@@ -40,9 +41,9 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class TokenOut:
-    """One sampled token of row `row`. `logprob` is under the unmodified distribution, in nats.
+    """One sampled token of row `row`. `logprob` is in nats, at temperature 1 and without `top_p`.
 
-    The token that ends an answer (EOS) is included, with `finish` = "stop".
+    The token that ends an answer (EOS) comes, too, with `finish` "stop". `finish` is None while the row runs.
     """
 
     row: int
@@ -61,7 +62,8 @@ class Generation:
 
 
 class Prefix(Protocol):
-    """A context that is read once (a session, say) and shared by every prompt behind it."""
+    """A context (a session, say) that is prefilled once and shared by every prompt behind it. It can be used
+    only with the engine that made it."""
 
     @property
     def tokens(self) -> tuple[int, ...]: ...
@@ -76,9 +78,9 @@ class Batch(Protocol):
     """Rows that are decoded together. A row may join or leave between any two steps."""
 
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
-        """Add rows, to be prefilled from the next step on; returns their numbers, which are never reused.
+        """Add rows, which are prefilled from the next step on. Returns their numbers, which are never reused.
 
-        Raises ContextTooLong, VersionError.
+        Raises ContextTooLong or VersionError.
         """
         ...
 
@@ -87,10 +89,12 @@ class Batch(Protocol):
         ...
 
     def step(self) -> list[TokenOut]:
-        """One token for each row whose prompt has been prefilled; rows that finish are removed."""
+        """Sample one token for each row whose prompt has been prefilled. Rows that finish are removed."""
         ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many rows there are, waiting ones included."""
+        ...
 
 
 class Text(Protocol):
@@ -101,10 +105,8 @@ class Text(Protocol):
     eos: list[int]  # the tokens that end an answer, the chat template's own first
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
-        """The chat template's tokens; with `generate`, up to where the assistant's answer begins.
-
-        If the template does not know tools, they are rendered as plain text (`engines.tools`).
-        """
+        """The conversation's tokens by the chat template; with `generate`, followed by the opening of the
+        assistant's turn. Tools are rendered as plain text (`engines.tools`) if the template knows none."""
         ...
 
     def encode_answer(self, text: str) -> list[int]:
@@ -117,19 +119,20 @@ class Text(Protocol):
 
 
 class Engine(Text, Protocol):
-    """Whoever answers. Versions (adapters, and the base model) are addressed by name, request by request.
+    """A model that answers. Each request names the version (an adapter, or the base model) that answers it.
 
     Every method that takes a version raises VersionError if it is not loaded.
     """
 
-    prefill_chunk: int  # prompt tokens that a serving step can take in without delaying the other rows much
+    # Prompt tokens that one step can prefill without holding up the other rows for long: give it to `batch`.
+    prefill_chunk: int
 
     def generate(
         self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
     ) -> list[Generation]:
-        """Answer all requests behind `prefix`, at most `at_once` together; the answers in the same order.
+        """Answer all requests behind `prefix`, at most `at_once` together; the answers are in their order.
 
-        This one steps a `batch` until all have answered; an engine elsewhere does without.
+        Raises ContextTooLong. The default steps a `batch`; an engine in another process overrides it.
         """
         return drain(self.batch(prefix), requests, at_once)
 
@@ -142,47 +145,51 @@ class Engine(Text, Protocol):
     ) -> Batch:
         """An empty batch whose rows all stand behind `prefix`.
 
-        For serving: a step prefills at most `prefill_chunk` prompt tokens (None: whole prompts), and the keys
-        and values of up to `prefix_cache_tokens` earlier tokens are kept for prompts that begin with them.
+        Two options are for serving. A step prefills at most `prefill_chunk` prompt tokens (at least 1; None:
+        whole prompts). The keys and values of up to `prefix_cache_tokens` tokens of earlier rows are pooled
+        for prompts that begin with them (0: none are). Neither goes together with a prefix.
         """
         ...
 
     def prefix(self, tokens: Tokens, version: str = BASE) -> Prefix:
-        """Have `version` read `tokens` once."""
+        """Prefill `tokens` with `version`, for the prompts that will stand behind them. Raises
+        ContextTooLong."""
         ...
 
     def score(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
-        """For each pair, the log-probability (nats) of each token of the answer."""
+        """For each (prompt, answer), the log-probability (nats) of each of the answer's tokens. Raises
+        ContextTooLong."""
         ...
 
     def agrees(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[bool]:
-        """Whether greedy decoding would give exactly this answer: whether each of its tokens is the argmax.
-
-        One forward, where decoding takes one for each token.
-        """
+        """For each (prompt, answer), whether greedy decoding would give exactly this answer: whether each of
+        its tokens is the argmax. It takes one forward, where decoding takes one per token. Raises
+        ContextTooLong."""
         ...
 
     def load(self, version: str, directory: Path) -> None:
         """Load an adapter (a PEFT directory) under a version's name. Raises VersionError."""
         ...
 
-    def unload(self, version: str) -> None: ...
+    def unload(self, version: str) -> None:
+        """Drop an adapter. Does nothing if it is not loaded."""
+        ...
 
     def publish(self, version: str, adapter: Any) -> None:
-        """Answer under this name with an adapter that is in memory (`models.lora.Adapter`)."""
+        """Answer under this name with an adapter in memory (`models.lora.Adapter`), which is not copied."""
         ...
 
     def versions(self) -> Iterable[str]:
-        """The adapters that are loaded or published."""
+        """The names of the adapters that are loaded or published; base is not among them."""
         ...
 
 
 def drain(batch: Batch, requests: Sequence[GenerateRequest], at_once: int) -> list[Generation]:
-    """Step a batch until all requests, at most `at_once` together, have their answers; in the same order."""
+    """Step a batch until all requests, at most `at_once` together, are answered; the answers in order."""
     out = [Generation() for _ in requests]
     waiting, owner = list(range(len(requests)))[::-1], dict[int, int]()
     while waiting or len(batch):
@@ -209,7 +216,7 @@ def respond(
     seeds: Sequence[int] = (),
     at_once: int = AT_ONCE,
 ) -> list[Generation]:
-    """One version's answer to each prompt: greedy, or sampled with a seed for each."""
+    """One version's answer to each prompt: greedy, or sampled at `temperature` with one seed for each."""
     samplings = [Sampling(max_tokens, temperature, seed=seed) for seed in seeds or [0] * len(prompts)]
     requests = [
         GenerateRequest(tuple(prompt), sampling, version)

@@ -1,4 +1,4 @@
-"""A deterministic engine for tests: it answers by a script and records what was asked of it."""
+"""A deterministic engine for tests: it answers by a script and records how it was called."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Script = Callable[[str, str], str]  # (the prompt's text, version) -> the answer
 
 @dataclass(frozen=True)
 class Call:
-    """One recorded call: `kind` is step, score, load, publish or unload; `versions` are those concerned."""
+    """One recorded call. `kind` is step, score, load, publish or unload; `versions` are the ones it ran."""
 
     kind: str
     versions: tuple[str, ...]
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True)
 class TextPrefix:
-    """A prefix that is read again with every prompt."""
+    """A prefix of which nothing is computed ahead: the script reads it again with every prompt."""
 
     tokens: tuple[int, ...]
 
@@ -43,16 +43,17 @@ class TextPrefix:
 
 
 class ScriptedModel(Engine):
-    """Tokens are Unicode code points, EOS is 0. `before_step` runs before every step."""
+    """Tokens are Unicode code points, EOS is 0. Every token has a log-probability of -1, off by `bias` in
+    `score`. A bomb (U+1F4A3) in an answer raises ModelError instead of its token."""
 
-    prefill_chunk = 256  # no effect: prompts are read at once
+    prefill_chunk = 256  # no effect: there is nothing to prefill
 
     def __init__(self, script: Script, *, name: str = "scripted", context_length: int = 4096) -> None:
         self.name, self.context_length, self.eos = name, context_length, [EOS]
         self.script = script
         self.calls: list[Call] = []
         self.before_step: Callable[[], None] = lambda: None
-        self.bias: dict[str, float] = {}  # nats by which a version's scores are off
+        self.bias: dict[str, float] = {}  # version -> nats that `score` takes off each token
         self._loaded = set[str]()
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
@@ -108,11 +109,11 @@ class ScriptedModel(Engine):
 
 
 class ScriptedBatch:
-    """A `Batch` that gives each row's script a character at a time."""
+    """A `Batch` whose rows give one character of their answer a step."""
 
     def __init__(self, model: ScriptedModel, before: tuple[int, ...]) -> None:
         self._model, self._before = model, before
-        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, tokens to come, tokens left
+        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, tokens to come, at most so many
         self._next = 0
 
     def __len__(self) -> int:
@@ -137,9 +138,9 @@ class ScriptedBatch:
     def step(self) -> list[TokenOut]:
         self._model.before_step()
         self._model.calls.append(Call("step", tuple(version for version, _, _ in self._rows.values())))
-        return [self._one(row) for row in list(self._rows)]
+        return [self._next_token(row) for row in list(self._rows)]
 
-    def _one(self, row: int) -> TokenOut:
+    def _next_token(self, row: int) -> TokenOut:
         version, (token, *rest), left = self._rows[row]
         if chr(token) == "\N{BOMB}":
             raise ModelError("the script says that the model breaks here")

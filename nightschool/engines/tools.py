@@ -1,4 +1,4 @@
-"""Tools as plain text, for models whose chat template does not know them; and parsing calls back.
+"""Tool schemas and calls as plain text, for models whose chat template has none; and parsing calls back.
 
 The convention is that of Qwen's and Hermes' own templates: the system turn lists the tools' schemas, one JSON
 object a line; a call is one JSON object {"name": ..., "arguments": {...}} between <tool_call> and
@@ -23,7 +23,8 @@ _TAIL = (
 
 
 def plain(messages: Sequence[Message], tools: Tools) -> list[Message]:
-    """The same conversation, its tool turns, tool calls and schemas rendered as text."""
+    """The same conversation with tool turns, tool calls and the tools' schemas rendered as text. The schemas
+    go to the end of the system turn, or into one of their own."""
     out = [_plain(m) for m in messages]
     if tools:
         schemas = "\n".join(json.dumps(t["function"], ensure_ascii=False) for t in tools)
@@ -42,7 +43,7 @@ def _plain(message: Message) -> Message:
 
 
 def render_assistant(message: Message) -> str:
-    """An assistant turn as the model writes it, its calls as plain text."""
+    """An assistant turn as the model writes it: its content, then its calls as plain text."""
     calls = [
         f'{OPEN}\n{{"name": {json.dumps(c.name)}, "arguments": {c.arguments or "{}"}}}\n{CLOSE}'
         for c in message.tool_calls
@@ -51,7 +52,8 @@ def render_assistant(message: Message) -> str:
 
 
 def parse_calls(text: str, new_id: Callable[[], str]) -> tuple[str, tuple[ToolCall, ...]]:
-    """An answer's text without its tool calls, and the calls. A malformed call stays in the text."""
+    """Split an answer into its text and its tool calls, whose ids come from `new_id`. A malformed call stays
+    in the text."""
     calls: list[ToolCall] = []
 
     def take(match: re.Match[str]) -> str:

@@ -1,1 +1,1 @@
-"""The gate: what a candidate must show before it goes live. It fails closed."""
+"""The gate: from the measurements of a candidate to a verdict on whether it goes live. It fails closed."""

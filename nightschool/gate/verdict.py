@@ -1,4 +1,4 @@
-"""From measurements to a verdict. Pure."""
+"""From measurements to a verdict. Pure: nothing is read, run or measured here."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from math import comb
 from nightschool.config import GateConfig
 from nightschool.types import Verdict
 
-Passed = Sequence[bool]
+Passed = Sequence[bool]  # for each probe, whether it was answered right (an unwanted answer: whether given)
 
 
 def sign_test(before: Passed, after: Passed) -> float:
-    """One-sided exact McNemar test: the probability of at least this many gains among the probes that
-    changed, were a gain and a loss equally likely. 1.0 where nothing changed."""
+    """The p-value of the one-sided exact McNemar test: the probability of at least this many gains among the
+    probes that changed, were gains and losses equally likely. 1.0 if none changed."""
     gains = sum(a and not b for b, a in zip(before, after, strict=True))
     losses = sum(b and not a for b, a in zip(before, after, strict=True))
     changed = gains + losses
@@ -23,20 +23,23 @@ def sign_test(before: Passed, after: Passed) -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a candidate. `new` and `earlier` map a session to what its probes gave before (the
-    live version) and after; `unwanted` to which answers that nobody wants were given. `kl_to_base` is the
-    drift on unrelated requests, nats per token."""
+    """The measurements of a candidate. Each mapping goes from a session's id to (before, after): what
+    the live version did on its probes, and what the candidate does."""
 
-    new: Mapping[str, tuple[Passed, Passed]]
-    earlier: Mapping[str, tuple[Passed, Passed]]
-    unwanted: Mapping[str, tuple[Passed, Passed]]
-    kl_to_base: float
+    new: Mapping[str, tuple[Passed, Passed]]  # lessons of this dream
+    earlier: Mapping[str, tuple[Passed, Passed]]  # lessons of dreams before it
+    unwanted: Mapping[str, tuple[Passed, Passed]]  # True: the answer that nobody wants was given
+    kl_to_base: float  # drift on unrelated requests, nats per token
 
 
 def judge(config: GateConfig, measured: Measured) -> Verdict:
-    """A candidate goes live when all the new lessons' probes together improve by the paired test, none of the
-    new lessons got worse, every earlier lesson kept its share, no unwanted answer is given that was not given
-    before, and the drift is within its budget.
+    """The gate's decision, with every reason against the candidate. It is promoted if there is none:
+
+    - the probes of all new lessons together improved, by the paired test at level `alpha`
+    - no new lesson has fewer probes right than before
+    - every earlier lesson kept the fraction `min_kept` of its right probes
+    - no unwanted answer is given that was not given before
+    - the drift is at most `kl_budget`; one that is not a number is too large
     """
     new, earlier, kl_to_base = measured.new, measured.earlier, measured.kl_to_base
     before = [ok for b, _ in new.values() for ok in b]
@@ -50,14 +53,14 @@ def judge(config: GateConfig, measured: Measured) -> Verdict:
             f"held-back practice did not improve: {sum(before)} of {len(before)} right before, "
             f"{sum(after)} after (p = {p:.3f}, needs < {config.alpha})"
         )
-    if not kl_to_base <= config.kl_budget:  # written so that nan is refused
+    if not kl_to_base <= config.kl_budget:  # true for nan, too
         reasons.append(
             f"drift on unrelated requests: {kl_to_base:.3f} nats per token, budget {config.kl_budget}"
         )
     reasons += [_fallen(s, b, a) for s, (b, a) in new.items() if sum(a) < sum(b)]
     reasons += [_fallen(s, b, a) for s, (b, a) in earlier.items() if sum(a) < config.min_kept * sum(b)]
     reasons += [
-        f"session {s}: {begun} answers that nobody wants, and that were not given before"
+        f"session {s}: {begun} unwanted answers that were not given before"
         for s, (b, a) in measured.unwanted.items()
         if (begun := sum(now and not was for was, now in zip(b, a, strict=True)))
     ]

@@ -1,4 +1,4 @@
-"""What a version can do, in numbers: no opinion on whether that is good enough, which is the gate's.
+"""A version's abilities in numbers. Whether they are good enough is for the gate to say.
 
     probes    which held-back requests a version answers right
     drift     KL to base per token on unrelated requests

@@ -16,7 +16,8 @@ KINDS = ("exact", "contains", "regex", "json")
 
 @dataclass(frozen=True)
 class Check:
-    """One of `KINDS` with what it needs: a text, a list of texts, a pattern, an object."""
+    """What makes an answer right. `value` is a text for the kind `exact`, a list of texts for `contains`, a
+    pattern for `regex`, an object for `json`."""
 
     kind: str
     value: Any
@@ -24,7 +25,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Case:
-    """A conversation to answer, and what the answer must be."""
+    """A conversation to answer, and the check that its answer must pass. Accuracy is also told by `group`."""
 
     id: str
     messages: tuple[Message, ...]
@@ -33,7 +34,7 @@ class Case:
 
 
 def parse_check(data: Any) -> Check:
-    """From its JSON form. Raises BadRequest."""
+    """A check from its JSON form {kind: value}. Raises BadRequest."""
     if not isinstance(data, Mapping) or len(data) != 1 or next(iter(data)) not in KINDS:
         raise BadRequest(f"check must have exactly one of {', '.join(KINDS)}", "check")
     kind, value = next(iter(data.items()))
@@ -54,8 +55,8 @@ def parse_check(data: Any) -> Check:
 
 
 def passes(check: Check, answer: str) -> bool:
-    """Whether an answer is right. `exact` ignores whitespace around it; `json` asks that the first object in
-    the answer has these keys with these values."""
+    """Whether an answer is right: `exact` compares all but the whitespace around it, `contains` wants every
+    text, `regex` a match anywhere, and `json` these keys with these values in the answer's first object."""
     if check.kind == "exact":
         return answer.strip() == str(check.value).strip()
     if check.kind == "contains":
@@ -67,7 +68,7 @@ def passes(check: Check, answer: str) -> bool:
 
 
 def first_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object in a text."""
+    """The first JSON object in a text, or None."""
     decoder = json.JSONDecoder()
     for match in re.finditer(r"\{", text):
         try:
@@ -79,6 +80,7 @@ def first_object(text: str) -> dict[str, Any] | None:
 
 
 def _holds(wanted: Any, found: Any) -> bool:
+    """Whether `found` equals `wanted`, but for keys of objects that `wanted` does not have."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(k in found and _holds(v, found[k]) for k, v in wanted.items())
     return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
@@ -87,7 +89,7 @@ def _holds(wanted: Any, found: Any) -> bool:
 def read_cases(
     lines: Iterable[str | bytes], parse_messages: Callable[[Any], tuple[Message, ...]]
 ) -> list[Case]:
-    """Cases from JSON lines. Raises BadRequest, naming the line, for the first one that is wrong."""
+    """Cases from JSON lines; blank lines are skipped. Raises BadRequest, which names the first bad line."""
     out = []
     for number, line in enumerate(lines, 1):
         if not line.strip():

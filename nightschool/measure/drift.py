@@ -1,4 +1,4 @@
-"""KL to base on unrelated requests, per token, over the full vocabulary."""
+"""Drift: KL to base on unrelated requests, per token, over the full vocabulary."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from nightschool.models.hf import HFModel
 from nightschool.seeds import seed_of
 from nightschool.types import BASE
 
-_SEED = 7_001  # the base model's answers are the same ones for every dream
+_SEED = 7_001  # any number, but always this one: base's answers are then the same for every dream
 _ANSWERS_A_FORWARD = 8  # answers in one forward; bounds its memory, not measured
 
 
 class Drift:
-    """Base-sampled answers to unrelated requests, and base's final hidden states on them."""
+    """Measures versions on answers that base samples, once, to unrelated requests (`prompts`).
+
+    An answer has at most `max_tokens` tokens; the default was not measured beside others.
+    """
 
     def __init__(self, model: HFModel, prompts: Sequence[tuple[int, ...]], max_tokens: int = 32) -> None:
         self._model = model
@@ -32,8 +35,11 @@ class Drift:
     def __call__(
         self, version: str, prompts: Sequence[tuple[int, ...]] = (), prefix: PrefixCache | None = None
     ) -> float:
-        """Mean over tokens of KL(base || version), in nats; `prompts`: what the version is asked instead, say
-        with something before every request; `prefix`: what it is asked behind."""
+        """Mean over the answers' tokens of KL(base || version), in nats. Raises VersionError.
+
+        The version may be asked otherwise than base was: by other `prompts`, one for each of base's (say with
+        turns before every request), or behind a `prefix`.
+        """
         pairs = zip(self._base, self._hidden(version, prompts, prefix), strict=True)
         return self._mean(pairs)
 
@@ -43,7 +49,7 @@ class Drift:
         return float(torch.cat(kl).mean())
 
     def between(self, one: str, other: str) -> float:
-        """The same of two versions: KL(one || other)."""
+        """Mean over the same tokens of KL(one || other), in nats. Raises VersionError."""
         pairs = zip(self._hidden(one), self._hidden(other), strict=True)
         return self._mean(pairs)
 

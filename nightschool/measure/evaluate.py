@@ -14,7 +14,11 @@ from nightschool.types import Message, Session
 def evaluate(
     model: Engine, cases: Sequence[Case], version: str, max_tokens: int, session: Session | None = None
 ) -> dict[str, Any]:
-    """Accuracy over all cases and by group; with `session`, its turns stand before every case."""
+    """The result of `nightschool eval --json`: accuracy, number of cases, both by group, every answer.
+
+    With `session`, its turns stand before every case; if it has a system turn, those of the cases are left
+    out. Answers are cut at `max_tokens`. Raises VersionError, ContextTooLong.
+    """
     prompts = [model.encode(_turns(case, session), session.tools if session else ()) for case in cases]
     given = answers(model, prompts, version, max_tokens)
     results = [

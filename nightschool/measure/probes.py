@@ -1,4 +1,4 @@
-"""Measuring a model: which of its answers to probes are right. No torch here."""
+"""Which probes a version answers right."""
 
 from __future__ import annotations
 
@@ -9,5 +9,8 @@ from nightschool.types import Probe
 
 
 def passed(model: Engine, probes: Sequence[Probe], version: str) -> list[bool]:
-    """Which probes a version answers right, greedily and with no session in its context."""
+    """For each probe, whether greedy decoding gives exactly its answer, with no session in the context.
+
+    Raises VersionError, ContextTooLong.
+    """
     return model.agrees([(p.prompt, p.answer) for p in probes], version) if probes else []

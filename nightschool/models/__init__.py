@@ -1,19 +1,23 @@
-"""The model that answers and learns on this machine. One file a thing; each imports only those above it.
+"""The model that answers and learns on this machine: a map of the room.
+
+Each file imports only those above it.
 
     embedded   the default model, unpacked from a wheel
-    kernels/   small operations in C++, and what the processor supports
-    lora       adapters: chosen per token of a forward; read from and written to PEFT directories
+    kernels/   small operations in C++, and the processor's instruction sets
+    lora       adapters, chosen for each token of a forward; read from and written to PEFT directories
     base       `Trainable`: what learning asks of a model
-    cache      key-value caches: of a prefix, of earlier prompts, of the rows of a batch
+    cache      key-value caches of a prefix, of earlier prompts and of a batch's rows
     attention  which tokens of a forward attend to which
-    decoder    the body of Llama-like models; `generic` runs any other by transformers' own forward
-    runner     prefill, hidden states and logits: the only caller of decoder and generic
-    decode     a batch of rows, one token each a step
+    decoder    runs Llama and its relatives, the short way
+    generic    runs any other causal language model by transformers' own forward
+    runner     prefill, hidden states and logits; the only caller of decoder and generic
+    decode     a batch of rows, decoded one token a step
     text       the tokenizer and the chat template
     hf         `load`, and `HFModel`: all of this as an `Engine` and a `Trainable`
 
-A forward runs packed: one row of tokens, whatever rows of text they are from. Final hidden states go from the
-runner to the losses; logits exist only for a few tokens at a time.
+A request goes text -> decode -> runner -> decoder or generic -> attention, and its tokens come back from
+decode. A loss asks the runner for final hidden states, and for the logits of a few tokens at a time.
+Every forward runs its tokens packed, as one row, whichever rows of text they belong to.
 
 Tensor names end in one letter a dimension: docs/architecture.md has the legend.
 """

@@ -1,16 +1,16 @@
-"""Which tokens of one forward attend to which, and to what was computed before.
+"""Which tokens of one forward attend to which, and to which cached ones.
 
-A forward runs all its tokens as one row, [tokens, ...], whatever rows of text they belong to: everything in a
-decoder except attention works token by token. The objects here are that exception. Each is called once a
-layer, with positions already rotated in, and knows which tokens belong together:
+A forward runs its tokens as one row, [tokens, ...], whichever rows of text they belong to, since everything
+in a decoder but attention works token by token. An object of this module says which tokens belong together.
+Each layer calls it once, with queries and keys that already carry their positions:
 
-    Packed     rows of text one after the other, each causal over itself and behind its past, if any
-    Continued  rows that continue caches of their own, for learning
+    Packed     rows of text one after the other, each causal and behind its own past, if it has one
+    Continued  rows that continue caches of their own, differentiable
     Decoding   one new token for each row of a cache
 
-Keys and values of a shared prefix are never copied: attention over the prefix and attention over a row's
-own tokens are computed apart and merged by their log-sum-exps (the identity behind FlashAttention,
-arXiv 2205.14135, section 3.1).
+Without gradients, a CPU never copies the keys and values of a shared prefix: attention over the prefix and
+attention over a row's own tokens are computed apart and merged by their log-sum-exps (the identity behind
+FlashAttention, arXiv 2205.14135, section 3.1).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Attention(Protocol):
     """Called by layer 0, 1, ... in order."""
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
-        """Attention [tokens, heads, width of a head]; H query heads share G key heads."""
+        """Attention [tokens, query heads, head width]; the H query heads share the G key heads evenly."""
         ...
 
 
 class Packed:
-    """Rows of the given lengths, one after the other, each continuing its past (keys and values that are
-    never copied; rows that share a past must be adjacent). With `record`, `recorded` collects each layer's
-    keys and values [2, key heads, tokens, width]."""
+    """Rows of the given lengths, one after the other, each behind its past, if it has one. Rows that share a
+    past must be adjacent. With `record`, `recorded` collects each layer's keys and values [2, key heads,
+    tokens, head width]."""
 
     def __init__(
         self, lengths: Sequence[int], pasts: Sequence[Cache | None] = (), *, record: bool = False
@@ -74,16 +74,17 @@ class Packed:
 
 
 class Continued:
-    """Rows of the given lengths, each continuing its cache, which gets no gradient.
+    """Rows of the given lengths, each behind its own cache, which gets no gradient.
 
-    Written out as matrix products: the backward of the fused kernel takes five times as long on a CPU.
+    Written out as matrix products: the fused kernel's backward takes five times as long on a CPU
+    (docs/log.md, 2026-11-24).
     """
 
     def __init__(self, lengths: Sequence[int], caches: Sequence[Cache]) -> None:
         like = caches[0][0]
         device, before = like.device, [length(cache) for cache in caches]
         own, past = max(lengths), max(before)
-        # For each layer [2, rows, key heads, longest, width], padded with zeros.
+        # For each layer [2, rows, key heads, longest, head width], padded with zeros.
         self._past = [
             torch.stack([pad(kv, (0, 0, 0, past - kv.shape[2])) for kv in layer], 1)
             for layer in zip(*caches, strict=True)
@@ -121,13 +122,14 @@ class Continued:
         return out.permute(0, 3, 1, 2, 4).reshape(batch * own, heads, width).index_select(0, self._real)
 
     def _padded(self, x_THD: Tensor) -> Tensor:
-        """[rows, longest, heads, width]"""
+        """Packed tokens as padded rows [rows, longest, heads, head width]."""
         rows, longest = self._from_own.shape
         return x_THD.index_select(0, self._from_own.flatten()).view(rows, longest, *x_THD.shape[1:])
 
 
 class Decoding:
-    """The next token of every row of a cache, all behind a shared prefix if there is one."""
+    """One new token for each row of a cache, all rows behind a shared prefix if there is one. The keys and
+    values of the new tokens are written into the cache."""
 
     def __init__(self, cache: RowCache, prefix: PrefixCache | None = None) -> None:
         self._cache, self._prefix = cache, prefix
@@ -155,14 +157,13 @@ class Decoding:
         return merge(own, attend_prefix(q_THD, prefix))[0].transpose(0, 1)
 
 
-Part = tuple[
-    Tensor, Tensor
-]  # attention over some keys [..., queries, width], its log-sum-exps [..., queries]
+# Attention over some of the keys [..., queries, head width], and its scores' log-sum-exps [..., queries].
+Part = tuple[Tensor, Tensor]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, mask: Tensor | None = None) -> Part:
-    """Attention [batch, heads, queries, width] and the log-sum-exps of its scores [batch, heads, queries]. On
-    a CPU, without gradients."""
+    """Attention [batch, heads, queries, head width] and the log-sum-exps of its scores [batch, heads,
+    queries]. On a CPU only; not differentiable."""
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         q, k, v, is_causal=causal, attn_mask=mask
     )
@@ -170,8 +171,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool = False, mask: Tenso
 
 
 def attend_prefix(q_THD: Tensor, past: Tensor) -> Part:
-    """Attention to keys and values [2, key heads, past, width] that all precede these tokens: as `attend`,
-    [1, heads, tokens, ...]."""
+    """Attention to keys and values [2, key heads, past, head width] that all precede these tokens; shapes as
+    from `attend` with a batch of 1. On a CPU only; not differentiable."""
     if native.fast_attend_prefix(q_THD):
         out_THD, lse_TH = native.attend_prefix(q_THD, past)
         return out_THD.transpose(0, 1)[None], lse_TH.T[None]
@@ -180,13 +181,13 @@ def attend_prefix(q_THD: Tensor, past: Tensor) -> Part:
 
 
 def merge(a: Part, b: Part) -> Tensor:
-    """Attention to the keys of both parts."""
+    """Attention [..., queries, head width] to the keys of both parts."""
     share = torch.sigmoid(a[1] - b[1])[..., None]
     return (a[0] * share + b[0] * (1 - share)).to(a[0].dtype)
 
 
 def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
-    """A row's attention to itself and to the prefix before it; differentiable."""
+    """A row's causal attention to itself and to the prefix before it; differentiable."""
     if prefix is None:
         return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
     keys, values = torch.cat([prefix[0], k], 2), torch.cat([prefix[1], v], 2)
@@ -195,7 +196,8 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, prefix: Tensor | None) -> Tensor:
 
 
 def _padding(lengths: Sequence[int]) -> Tensor:
-    """The index in the packed row of each token of padded rows, [rows, longest]; 0 where there is none."""
+    """For each place of the padded rows [rows, longest], the index of its token in the packed row; 0 where
+    there is padding."""
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
     at = torch.arange(max(lengths))[None] + torch.tensor(starts)[:, None]
     return at.masked_fill(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None], 0)

@@ -1,4 +1,4 @@
-"""What learning asks of a model beyond an `engines.base.Engine`."""
+"""The interface that learning needs of a model beyond `engines.base.Engine`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nightschool.types import BASE
 
 
 class Trainable(Protocol):
-    """A model whose adapters are differentiated. Versions are addressed by name.
+    """A model whose adapters can be differentiated. Versions are addressed by name.
 
-    A loss works on final hidden states, not on logits: they are small enough to be kept for whole answers,
-    and the head is applied to a few tokens at a time (`logits` forwards, `logits_vjp` backwards).
+    Losses work on final hidden states, which are small enough to hold for whole answers. They apply the head
+    to a few tokens at a time: `logits` forwards, `logits_vjp` backwards.
     """
 
     device: torch.device
@@ -31,15 +31,16 @@ class Trainable(Protocol):
         *,
         at_once: int | None = None,
     ) -> list[Tensor]:
-        """For each pair, the final hidden states [answer, width] that predict the answer's tokens.
+        """For each (prompt, answer), the final hidden states [answer, width] that predict the answer.
 
-        No gradient. `at_once` pairs run in one forward (None: all of them).
+        No gradient. `at_once` pairs run in one forward (None: all of them). Raises VersionError,
+        ContextTooLong.
         """
         ...
 
     def train_hidden(self, pairs: Sequence[PromptAnswer], version: str) -> list[Tensor]:
-        """As `hidden`, differentiable in the adapter of `version`. The prompts' keys and values are
-        constants: what is learned is how to answer, not how to read."""
+        """As `hidden`, but differentiable in the adapter of `version`, which must not be base. The prompts'
+        keys and values are constants: the adapter learns to answer, not to read."""
         ...
 
     def logits(self, hidden_TW: Tensor) -> Tensor:
@@ -47,13 +48,14 @@ class Trainable(Protocol):
         ...
 
     def logits_vjp(self, gradient_TV: Tensor) -> Tensor:
-        """The vector-Jacobian product of `logits`: a gradient by the logits -> by the hidden states."""
+        """The vector-Jacobian product of `logits`: a loss's gradient with respect to the logits
+        [tokens, vocabulary] -> with respect to the hidden states [tokens, width]."""
         ...
 
     def fresh_adapter(self, rank: int, seed: int) -> Adapter:
-        """A new adapter that changes nothing yet; not published."""
+        """A new adapter, not published, with which the model still answers as base."""
         ...
 
     def adapter(self, version: str) -> Adapter | None:
-        """The adapter of a loaded version, None for the base model. Raises VersionError."""
+        """The adapter of a loaded version; None for the base model. Raises VersionError."""
         ...

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nightschool.engines.base import Tokens
 
-Cache = list[Tensor]  # of one row: for each layer [2 (keys, values), key heads, tokens, width]
+Cache = list[Tensor]  # one row's keys and values: for each layer [2, key heads, tokens, head width]
 
 
 def length(cache: Cache | None) -> int:
@@ -21,18 +21,18 @@ def length(cache: Cache | None) -> int:
 
 
 def joined(past: Cache | None, more: Cache) -> Cache:
-    """One cache from a row's past and what came after it."""
+    """One cache of a row's past and of the tokens after it."""
     return [torch.cat(kv, 2) for kv in zip(past, more, strict=True)] if past else more
 
 
 def common_beginning(a: Tokens, b: Tokens) -> int:
-    """How many tokens both begin with. Both must be lists, or both tuples."""
+    """The length of the longest common prefix. Both must be lists, or both tuples."""
     longest = min(len(a), len(b))
     return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
 
 
 def common_length(rows: Sequence[Tokens]) -> int:
-    """How many tokens all rows begin with, leaving each row at least one of its own."""
+    """The length of the longest common prefix that leaves each row at least one token of its own."""
     first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
     return min(common_beginning(first, last), min(len(row) for row in rows) - 1)
 
@@ -51,18 +51,19 @@ class PrefixCache:
 
 class PrefixPool:
     """Keys and values of earlier prompts and answers, for prompts that begin with the same tokens: the next
-    turn of a chat, a system prompt. Holds at most `max_tokens`; the least recently used go first."""
+    turn of a chat, or the same system turn. Holds at most `max_tokens`; the least recently used go first."""
 
     # Fewest tokens worth pooling or reusing. Not measured: more than a chat template's opening marks.
-    MIN_SHARED = 16
+    MIN_POOLED = 16
 
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
         self._caches: OrderedDict[tuple[str, tuple[int, ...]], Cache] = OrderedDict()
 
     def put(self, version: str, tokens: tuple[int, ...], cache: Cache) -> None:
-        """Store what `version` computed for `tokens`, in place of entries that `tokens` begin with."""
-        if not self.MIN_SHARED < len(tokens) <= self._max_tokens:
+        """Store the cache that `version` computed of `tokens`. Entries that `tokens` begin with go. Does
+        nothing if there are too few tokens to be worth it, or more than fit."""
+        if not self.MIN_POOLED < len(tokens) <= self._max_tokens:
             return
         for key in [k for k in self._caches if k[0] == version and tokens[: len(k[1])] == k[1]]:
             del self._caches[key]
@@ -71,24 +72,27 @@ class PrefixPool:
             self._caches.popitem(last=False)
 
     def longest_prefix(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
-        """The cache of the longest pooled beginning of `tokens`, without their last one: it must be run,
-        since its hidden state predicts the answer's first token. None if there is no such beginning."""
+        """The cache of the longest pooled prefix of `tokens`, or None. Their last token is never part of it:
+        it must be run, since its hidden state predicts the answer's first token."""
         shared = {key: common_beginning(key[1], tokens[:-1]) for key in self._caches if key[0] == version}
         best = max(shared, key=lambda key: shared[key], default=None)
-        if best is None or shared[best] < self.MIN_SHARED:
+        if best is None or shared[best] < self.MIN_POOLED:
             return None
         self._caches.move_to_end(best)
         return [kv[:, :, : shared[best]] for kv in self._caches[best]]
 
 
 class RowCache:
-    """Keys and values of the rows that are decoded together, each row left-aligned in its own slot."""
+    """Keys and values of the rows that are decoded together, each row left-aligned in a slot of its own.
 
-    GROWTH = 64  # tokens by which slots grow: about one short answer without a copy; not measured
+    A step is `begin`, then `write` (or `place`, for a kernel that writes itself) once for each layer.
+    """
+
+    GROWTH = 64  # tokens by which slots grow, about a short answer: fewer copies; not measured
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
-        self._layers: list[Tensor] = []  # each [slots, 2 * key heads, tokens, width], keys first
+        self._layers: list[Tensor] = []  # each [slots, 2 * key heads, tokens, head width], keys first
         self._at: tuple[Tensor, Tensor] | None = None  # where the current step writes: rows, tokens
 
     def add(self, layers: Cache, room: int) -> None:
@@ -113,7 +117,8 @@ class RowCache:
             self.lengths[row] = last
 
     def begin(self) -> Tensor | None:
-        """Start a step of one token a row; its mask [rows, 1, 1, longest], None for rows of one length."""
+        """Start a step of one token a row. Returns the mask to add to the scores [rows, 1, 1, longest], or
+        None if all rows are equally long."""
         longest = max(self.lengths) + 1
         self._reserve([kv[0] for kv in self._layers], len(self.lengths), longest)
         device, dtype = self._layers[0].device, self._layers[0].dtype
@@ -128,13 +133,14 @@ class RowCache:
         return mask[:, None, None]
 
     def place(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Where the step writes: all slots [slots, 2 * key heads, room, width], and each row's position in
-        its slot [rows]."""
+        """Where the step writes: all slots [slots, 2 * key heads, room, head width], and each row's position
+        in its slot [rows]."""
         assert self._at is not None
         return self._layers[layer], self._at[1]
 
     def write(self, layer: int, k_RGD: Tensor, v_RGD: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the step's keys and values; returns all so far, [rows, key heads, longest, width] each."""
+        """Write the step's keys and values. Returns all keys, and all values, so far [rows, key heads,
+        longest, head width]."""
         assert self._at is not None
         rows, tokens = self._at
         kv = self._layers[layer]
@@ -144,7 +150,8 @@ class RowCache:
         return keys, values
 
     def _reserve(self, like: Sequence[Tensor], rows: int, tokens: int) -> None:
-        """Grow the slots so that `rows` of `tokens` fit. `like` is one row's [2 * key heads, any, width]."""
+        """Grow the slots so that `rows` of `tokens` fit. `like`: for each layer, a tensor like a slot in
+        all but the number of tokens."""
         have_rows, have_tokens = (
             (self._layers[0].shape[0], self._layers[0].shape[2]) if self._layers else (0, 0)
         )

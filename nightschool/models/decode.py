@@ -1,4 +1,4 @@
-"""Decoding many rows together: one token for each per step; rows join and leave between steps."""
+"""Decoding many rows together, one token each a step. Rows join and leave between steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Row:
     adapter: lora.Adapter | None
     rng: torch.Generator
     left: int  # tokens it may still sample
-    past: Cache | None = None  # of the prompt, as far as it is prefilled
+    past: Cache | None = None  # the part of the prompt that is prefilled
     sampled: list[int] = field(default_factory=list)
 
     @property
@@ -34,9 +34,9 @@ class _Row:
 class RowBatch:
     """See `engines.base.Batch`.
 
-    A step prefills at most `prefill_chunk` prompt tokens (None: whole prompts), so that a long prompt does
-    not delay the other rows, and starts from what the `pool` holds of it. `adapter` finds a version's by
-    name.
+    `adapter` maps a version's name to its adapter. A step prefills at most `prefill_chunk` prompt tokens
+    (None: whole prompts), so that a long prompt does not delay the other rows. A prompt's prefill starts
+    behind its longest prefix in the `pool`.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class RowBatch:
         pool: PrefixPool | None = None,
     ) -> None:
         assert prefill_chunk is None or prefill_chunk > 0
+        assert prefix is None or (prefill_chunk is None and pool is None), "a row has one past"
         self._runner, self._adapter, self._eos, self._prefix = runner, adapter, eos, prefix
         self._prefill_chunk, self._pool = prefill_chunk, pool
         self._before = prefix.length if prefix else 0
@@ -63,8 +64,8 @@ class RowBatch:
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         for request in requests:
             self._runner.check_length(self._before + len(request.tokens) + 1)
-        for request in requests:
-            adapter = self._adapter(request.version)
+        adapters = [self._adapter(request.version) for request in requests]  # all of them, or none joins
+        for request, adapter in zip(requests, adapters, strict=True):
             room = self._runner.context_length - self._before - len(request.tokens)
             left = min(request.sampling.max_tokens, room)
             row = _Row(self._next, request, adapter, _generator(request.sampling), left)
@@ -82,7 +83,7 @@ class RowBatch:
 
     @torch.inference_mode()
     def step(self) -> list[TokenOut]:
-        """Running rows first: a prompt's first token is sampled in the step that completes its prefill."""
+        """Running rows go first. A new row gets its first token in the step that completes its prefill."""
         out = self._sample(self._rows, self._decode()) if self._rows else []
         if self._waiting:
             out += self._prefill()
@@ -95,7 +96,7 @@ class RowBatch:
     def _pool_row(self, i: int) -> None:
         if self._pool:
             row = self._rows[i]
-            tokens = (*row.request.tokens, *row.sampled[:-1])  # the last one was sampled, never read
+            tokens = (*row.request.tokens, *row.sampled[:-1])  # the last one was sampled, but never run
             self._pool.put(row.request.version, tokens, self._cache.copy(i))
 
     def _drop(self, i: int) -> None:
@@ -105,7 +106,7 @@ class RowBatch:
             self._rows[i] = last
 
     def _decode(self) -> Tensor:
-        """Logits [rows, vocabulary] after each row's last token."""
+        """The running rows' logits [rows, vocabulary] after their last tokens."""
         device = self._runner.device
         positions = torch.tensor(self._cache.lengths, device=device) + self._before
         ids = torch.tensor([row.sampled[-1] for row in self._rows], device=device)
@@ -114,7 +115,7 @@ class RowBatch:
         return self._runner.logits(hidden)
 
     def _prefill(self) -> list[TokenOut]:
-        """Prefill more of the waiting prompts; the first tokens of those that are complete."""
+        """Prefill the next part of the waiting prompts. Returns the first tokens of those now complete."""
         shares = self._shares()
         last: dict[int, Tensor] = {}
         for adapter in {id(row.adapter): row.adapter for row, _ in shares}.values():
@@ -138,8 +139,8 @@ class RowBatch:
         return self._sample(complete, self._runner.logits(torch.stack([last[r.number] for r in complete])))
 
     def _shares(self) -> list[tuple[_Row, int]]:
-        """Which prompts this step prefills, and how many tokens of each: in the order they came, but none
-        takes more than half of a chunk while others wait."""
+        """Which prompts this step prefills, and how many tokens of each: first come, first served, but none
+        gets more than half of a chunk while others wait."""
         if self._prefill_chunk is None:
             left = most = sum(len(row.to_prefill) for row in self._waiting)
         else:
@@ -182,10 +183,10 @@ def _generator(sampling: Sampling) -> torch.Generator:
 def sample(
     logits_RV: Tensor, samplings: list[Sampling], rngs: list[torch.Generator]
 ) -> tuple[Tensor, Tensor]:
-    """One token a row, and its log-probability at temperature 1, each [rows].
+    """One token for each row [rows], and its log-probability at temperature 1 [rows], in nats.
 
-    Greedy at temperature 0. Otherwise the cumulative distribution is inverted at one uniform number from the
-    row's own generator, so a row's draws do not depend on its neighbours.
+    Temperature 0 is greedy. Otherwise the cumulative distribution is inverted at one uniform number from the
+    row's own generator, so a row's tokens do not depend on its neighbours.
     """
     tokens, total_R = argmax_logsumexp(logits_RV)
     for i, (sampling, rng) in enumerate(zip(samplings, rngs, strict=True)):
@@ -200,15 +201,15 @@ def sample(
 
 
 def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """Each row's argmax (the first, if several are equal) and its log-sum-exp in float32, each [rows]."""
+    """Each row's argmax [rows] (the first of several equal ones) and log-sum-exp [rows], in float32."""
     if native.serves(logits_RV):
         return native.argmax_logsumexp(logits_RV)
     return logits_RV.argmax(-1), logits_RV.float().logsumexp(-1)
 
 
 def nucleus(p_V: Tensor, top_p: float) -> Tensor:
-    """Nucleus sampling (arXiv 1904.09751): zero all but the fewest most probable tokens that together hold
-    the fraction `top_p` of the total. Neither the input nor the result need sum to 1."""
+    """Nucleus sampling (arXiv 1904.09751): the probabilities [vocabulary] with all set to zero but the fewest
+    most probable ones that hold the fraction `top_p` of their sum. They need not sum to 1 before or after."""
     ordered, index = p_V.sort(descending=True)
     keep = ordered.cumsum(0) - ordered < top_p * p_V.sum()
     return torch.zeros_like(p_V).scatter(0, index[keep], ordered[keep])

@@ -1,8 +1,8 @@
-"""The decoder of Llama and its relatives, in a third of the operations of transformers' own forward.
+"""The decoder of Llama and its relatives, in fewer operations than transformers' own forward.
 
-Same weights, same results (the tests compare the two): no padding, one product for queries, keys and values,
-one for gate and up, positions rotated into queries and keys at once, and on a CPU weights that are packed for
-its kernels beforehand.
+The weights are the same and so are the results (the tests compare the two). There is no padding, one product
+for queries, keys and values and one for gate and up, queries and keys are rotated together, and on a CPU the
+weights are packed for its kernels beforehand.
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ from nightschool.models.kernels import native
 from nightschool.models.kernels.norm import rms_norm
 
 KINDS = ("llama", "mistral", "qwen2", "qwen3")
-_STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # angles that depend on nothing but the position
+_STATIC_ROPE = ("default", "linear", "llama3", "yarn")  # the angles depend on the position alone
 _SILU = (nn.SiLU, type(ACT2FN["silu"]))
-# Tokens above which each layer is computed again in the backward. Half the memory in about the same time
-# there; at 800 tokens a third slower (docs/performance.md).
+# Tokens above which the backward computes each layer again instead of storing it: half the memory in about
+# the same time. At 800 tokens it takes a third longer (docs/performance.md).
 _MAX_STORED_TOKENS = 1024
-# Tokens up to which oneDNN's packed weights are faster than plain ones (docs/performance.md).
+# Tokens up to which oneDNN's packed weights are used. Measured to be faster at 1 and 16 rows
+# (docs/performance.md); where they stop to be was not recorded.
 _MAX_REORDERED_TOKENS = 64
+_ROWS_HINT = 8  # the number of rows that oneDNN's layout is chosen for; other values were not measured
+# Longer forwards are padded to a multiple of this: oneDNN keeps a compiled kernel for each number of rows, a
+# thousand in all, and a dream would meet every number (memory: docs/performance.md). Others: not measured.
+_PADDED_TO = 32
 
 
 def supports(config: Any) -> bool:
@@ -48,13 +53,14 @@ class Projection:
         self._packed: Tensor | None = None
 
     def __call__(self, x: Tensor, spans: lora.Spans = (), residual: Tensor | None = None) -> Tensor:
-        """x [tokens, in] -> [tokens, out], plus the adapters' contributions, plus `residual`."""
+        """x [tokens, in] -> [tokens, out]: the layers' outputs, plus the adapters', plus `residual`."""
         y = self._product(x)
         y = lora.add(y, x, self.name, spans)
         return y if residual is None else y + residual
 
     def _product(self, x: Tensor) -> Tensor:
-        """By packed weights where that is faster: our kernel's always, oneDNN's for few tokens."""
+        """The product alone, with packed weights where they are faster: always for our own kernel, for few
+        tokens with oneDNN's."""
         ours = native.fast_product(self.weight)
         may_reorder = x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled()
         if not ours and not (may_reorder and x.shape[0] <= _MAX_REORDERED_TOKENS):
@@ -69,8 +75,8 @@ class Projection:
 
 
 def _reorder(weight: Tensor) -> Tensor:
-    """Weights in the layout of oneDNN's kernels for few tokens."""
-    reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, 8)
+    """The weights in oneDNN's layout for few tokens."""
+    reordered: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
     return reordered
 
 
@@ -78,7 +84,7 @@ def _reorder(weight: Tensor) -> Tensor:
 class _Layer:
     norm_in: nn.Module
     qkv: Projection
-    norms: tuple[nn.Module, nn.Module] | None  # of the query heads and of the key heads (Qwen 3)
+    norms: tuple[nn.Module, nn.Module] | None  # one for query heads, one for key heads (Qwen 3)
     out: Projection
     norm_mid: nn.Module
     gate_up: Projection
@@ -87,12 +93,13 @@ class _Layer:
 
 
 class Decoder:
-    """Runs `net`, sharing its weights' memory. `groups` are the linear layers that an adapter may change."""
+    """Runs a transformers model, whose weights it shares. `groups` are the linear layers that an adapter may
+    change."""
 
     def __init__(self, net: Any) -> None:
         config, body = net.config, net.model
         self._embed, self._norm, self._eps = body.embed_tokens, body.norm, config.rms_norm_eps
-        self._width = body.layers[0].self_attn.head_dim
+        self._head_width = body.layers[0].self_attn.head_dim
         self._keys = config.num_key_value_heads
         self._layers = [_layer(f"model.layers.{i}", layer) for i, layer in enumerate(body.layers)]
         self._head = Projection("lm_head", [net.get_output_embeddings()])
@@ -104,7 +111,8 @@ class Decoder:
         }
 
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
-        """Final hidden states [tokens, width]."""
+        """Final hidden states [tokens, width] of tokens at these positions. Differentiable in the adapters of
+        `spans` where gradients are enabled."""
         real = len(ids_T)
         padding = _padded_length(real) - real if ids_T.device.type == "cpu" else 0
         x = _padded(self._embed(ids_T), padding)
@@ -123,7 +131,7 @@ class Decoder:
     ) -> Tensor:
         """One layer: [padded tokens, width] -> the same."""
         real = len(turn[0])
-        qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._width)
+        qkv = layer.qkv(self._normed(layer.norm_in, x), spans)[:real].view(real, -1, self._head_width)
         qk, v = qkv[:, : -self._keys], qkv[:, -self._keys :]
         if layer.norms:
             q, k = qk[:, : -self._keys], qk[:, -self._keys :]
@@ -145,9 +153,8 @@ class Decoder:
 
 
 def _padded_length(tokens: int) -> int:
-    """Many tokens are padded to a multiple of 32. oneDNN compiles a kernel for every new number of rows and
-    keeps a thousand of them, and a dream would meet every number (memory: docs/performance.md)."""
-    return tokens if tokens <= _MAX_REORDERED_TOKENS else -(-tokens // 32) * 32
+    """The number of tokens that a forward of so many runs with on a CPU."""
+    return tokens if tokens <= _MAX_REORDERED_TOKENS else -(-tokens // _PADDED_TO) * _PADDED_TO
 
 
 def _padded(x_TW: Tensor, padding: int) -> Tensor:
@@ -184,7 +191,7 @@ def _groups(name: str, layer: Any) -> list[tuple[str, lora.Group]]:
 
 
 def _join(tensors: list[Tensor]) -> Tensor:
-    """One tensor of all rows. The given ones become views of it, so nothing is stored twice."""
+    """All rows in one tensor. The given tensors become views of it, so nothing is stored twice."""
     if len(tensors) == 1:
         return tensors[0].detach()
     joined = torch.cat([t.detach() for t in tensors])
@@ -194,7 +201,8 @@ def _join(tensors: list[Tensor]) -> Tensor:
 
 
 def _rotations(body: Any, length: int) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines [positions, width], so that rotating is x * cos + (halves swapped) * sin."""
+    """Cosines and signed sines [positions, head width], so that rotating is x * cos + (halves swapped) *
+    sin."""
     positions = torch.arange(length, device=body.embed_tokens.weight.device)[None]
     cos, sin = (table[0] for table in body.rotary_emb(body.embed_tokens.weight[:1], positions))
     half = sin.shape[-1] // 2
@@ -202,7 +210,8 @@ def _rotations(body: Any, length: int) -> tuple[Tensor, Tensor]:
 
 
 def rotated(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
-    """Every head rotated to its token's position (RoPE); without gradients, possibly in place."""
+    """Each head rotated to its token's position (RoPE, arXiv 2104.09864); possibly in place where gradients
+    are disabled."""
     if native.serves(x_THD, cos_T1D):
         native.rotate(x_THD, cos_T1D, sin_T1D)
         return x_THD

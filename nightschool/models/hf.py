@@ -1,4 +1,4 @@
-"""A causal language model of Hugging Face transformers, on a CPU or a GPU: loading it, and its versions."""
+"""Loading a causal language model of Hugging Face transformers, on a CPU or a GPU, and its versions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from nightschool.models.text import ChatText
 from nightschool.types import BASE
 
 _SCORED_AT_ONCE = 16  # answers in one forward of `score`; bounds its memory, not measured
-# Prompt tokens that make a serving step about as long as a few steps without any. On a CPU measured
-# (docs/performance.md), on a GPU a guess.
+# Prompt tokens with which a serving step takes about as long as a few without. 256 served well on two CPU
+# cores (docs/performance.md, "The day"), but was not measured beside other numbers; 4096 is a guess.
 _PREFILL_CHUNK = {"cpu": 256, "cuda": 4096}
 
 
 def load(config: ModelConfig) -> HFModel:
-    """Load the model that the settings name. Raises ModelError."""
+    """Load the model that the settings name; sets torch's threads if they do. Raises ModelError."""
     path = str(embedded.ensure()) if config.id == embedded.NAME else config.id
     device = config.device
     if device == "auto":
@@ -38,7 +38,7 @@ def load(config: ModelConfig) -> HFModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # ours shows the stages
+    transformers_logging.disable_progress_bar()  # the command line shows its own
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         net = AutoModelForCausalLM.from_pretrained(path, dtype=_dtype(config.dtype, device))
@@ -56,8 +56,8 @@ def _dtype(name: str, device: str) -> torch.dtype:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16 products (AMX, or AVX-512's, twice as fast as float32).
-    Without them, bfloat16 is slower than float32."""
+    """Whether this CPU has instructions for bfloat16 products (AMX's or AVX-512's). With them, bfloat16 is
+    twice as fast as float32; without them, it is slower (docs/performance.md)."""
     return not instructions().isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
@@ -107,7 +107,7 @@ class HFModel(ChatText, Engine, Trainable):
     def _answer_logits(
         self, pairs: Sequence[PromptAnswer], version: str, prefix: Prefix | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each pair, the logits [answer, vocabulary] that predict the answer's tokens, and these."""
+        """For each pair, the logits [answer, vocabulary] that predict the answer's tokens, and the tokens."""
         hidden = self._hidden(pairs, version, prefix, _SCORED_AT_ONCE)
         for (_, answer), hidden_AW in zip(pairs, hidden, strict=True):
             yield self.logits(hidden_AW), torch.tensor(list(answer), device=self.device)
@@ -119,7 +119,7 @@ class HFModel(ChatText, Engine, Trainable):
         self._adapters.pop(version, None)
 
     def publish(self, version: str, adapter: lora.Adapter) -> None:
-        """Answer with this very object: what it learns, `version` knows."""
+        """The adapter is not copied: `version` answers with whatever it has learned by then."""
         self._adapters[version] = adapter
 
     def versions(self) -> Iterable[str]:
@@ -173,13 +173,13 @@ def logprobs(logits_AV: Tensor, answer_A: Tensor) -> Tensor:
 
 
 def _local(prefix: Prefix | None) -> PrefixCache | None:
-    """A prefix that this model computed; another engine's is of no use here."""
+    """The prefix, which must have been made by an HFModel."""
     assert prefix is None or isinstance(prefix, PrefixCache)
     return prefix
 
 
 def _eos_tokens(net: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end an answer, the chat template's own first."""
+    """The tokens that end an answer, the tokenizer's own first."""
     configured = net.generation_config.eos_token_id if net.generation_config else None
     listed = configured if isinstance(configured, list) else [configured]
     ordered = dict.fromkeys([tokenizer.eos_token_id, *listed])

@@ -1,10 +1,10 @@
-"""Low-rank adapters (LoRA, arXiv 2106.09685) that are chosen per token of a forward.
+"""Low-rank adapters (LoRA, arXiv 2106.09685), chosen for each token of a forward.
 
 PEFT's own layers allow one adapter per forward, or a slow mixed mode; here one decode step serves rows of
-several versions. The files on disk are PEFT's, and the tests compare the arithmetic with PEFT's.
+several versions. Files have PEFT's format, and the tests compare the arithmetic with PEFT's.
 
-Linear layers that read the same input (a model's queries, keys and values) form a *group* and run as one:
-their A matrices are stacked, their B matrices become the blocks of a block-diagonal one.
+Linear layers that read the same input (a layer's queries, keys and values) form a *group* and run as one:
+their A matrices are stacked, and their B matrices become the blocks of a block-diagonal one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from nightschool.errors import VersionError
 from nightschool.models.kernels import native
 
 _PREFIX = "base_model.model."
-# Tokens up to which a CPU multiplies a low-rank pair faster packed, or in float32 (docs/performance.md).
+# Tokens up to which a CPU multiplies by packed weights, or in float32: both are faster than torch in bfloat16
+# for few rows (docs/performance.md); where that ends was not recorded.
 _MAX_PACKED_TOKENS = 64
 AB = tuple[Tensor, Tensor]  # A [rank, in], B [out, rank]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Linear layers that read the same `inputs` features; `parts` are the (name, out features) of each."""
+    """Linear layers that read the same input of `inputs` features. `parts`: the (name, number of outputs) of
+    each."""
 
     inputs: int
     parts: tuple[tuple[str, int], ...]
@@ -46,10 +48,9 @@ Groups = Mapping[str, Group]
 
 
 class Adapter:
-    """The weights of one adapter: float32 masters, and copies for running without gradients.
+    """The weights of one adapter: float32 masters, and copies in `dtype` for running without gradients.
 
-    A group of k layers has masters A [k * rank, in] and B [sum of outs, rank]. The scaling alpha / rank is
-    folded into B.
+    A group of k layers has masters A [k * rank, in] and B [sum of outs, rank], B scaled by alpha / rank.
     """
 
     def __init__(self, groups: Groups, masters: dict[str, AB], dtype: torch.dtype) -> None:
@@ -68,12 +69,13 @@ class Adapter:
         return [tensor for name in sorted(self.masters) for tensor in self.masters[name]]
 
     def trainable(self, on: bool) -> None:
+        """Switch the masters' gradients on or off."""
         for tensor in self.parameters():
             tensor.requires_grad_(on)
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Update the running copies after the masters changed."""
+        """Compute the copies anew; to be called after the masters changed."""
         self._exact = {
             name: (a.detach(), self._spread(name, b.detach())) for name, (a, b) in self.masters.items()
         }
@@ -82,7 +84,7 @@ class Adapter:
 
     @torch.no_grad()
     def approach(self, other: Adapter, share: float) -> None:
-        """Move the masters by a fraction `share` of the way to another's; `refresh` afterwards."""
+        """Move the masters the fraction `share` of the way to another's. Call `refresh` afterwards."""
         for mine, its in zip(self.parameters(), other.parameters(), strict=True):
             mine.lerp_(its, share)
 
@@ -92,8 +94,8 @@ class Adapter:
         return Adapter(self.groups, pairs, self._dtype)
 
     def delta(self, name: str, x: Tensor) -> Tensor:
-        """What the adapter adds to a group's output: [tokens, in] -> [tokens, sum of outs]. Differentiable
-        where gradients are enabled; otherwise possibly in float32."""
+        """The adapter's contribution to a group's output: x [tokens, in] -> [tokens, sum of outs].
+        Differentiable where gradients are enabled; elsewhere it may be in float32."""
         if torch.is_grad_enabled():
             a, b = self.masters[name]
             return linear(linear(x, a.to(x.dtype)), self._spread(name, b).to(x.dtype))
@@ -103,7 +105,7 @@ class Adapter:
         return linear(linear(x, a), b)
 
     def _small_delta(self, name: str, x: Tensor) -> Tensor:
-        """By packed weights, else in float32, in which torch's small products are faster."""
+        """`delta` for few tokens: by packed weights, or else in float32, torch's faster dtype there."""
         a, b = self._rounded[name]
         if not (native.fast_product(a) and native.fast_product(b)):
             a, b = self._exact[name]
@@ -114,7 +116,7 @@ class Adapter:
         return native.product(native.product(x, packed_a, len(a)), packed_b, len(b))
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors under PEFT's names."""
+        """The masters, split into the group's layers, under PEFT's names."""
         out = {}
         for name, (a, b) in self.masters.items():
             group = self.groups[name]
@@ -130,6 +132,7 @@ class Adapter:
         return b if mask is None else b.repeat(1, len(self.groups[name].parts)) * mask
 
     def _block_mask(self, name: str) -> Tensor:
+        """1 in the blocks of `_spread`, 0 elsewhere."""
         ones = [torch.ones(out, self.rank) for out in self.groups[name].outputs]
         mask: Tensor = torch.block_diag(*ones)
         return mask.to(self.masters[name][1].device)
@@ -155,7 +158,7 @@ def by_token(adapters: Sequence[Adapter | None], device: torch.device) -> Spans:
 
 
 def add(y: Tensor, x: Tensor, name: str, spans: Spans) -> Tensor:
-    """A group's output y = W x plus the adapters' low-rank products. May write into y."""
+    """A group's output y, plus the contributions of the adapters to their tokens. May write into y."""
     for tokens, adapter in spans:
         delta = adapter.delta(name, x if tokens is None else x[tokens])
         if torch.is_grad_enabled():
@@ -168,7 +171,8 @@ def add(y: Tensor, x: Tensor, name: str, spans: Spans) -> Tensor:
 
 
 def fresh_adapter(groups: Groups, rank: int, seed: int, device: torch.device, dtype: torch.dtype) -> Adapter:
-    """A new adapter that changes nothing yet: A uniform as PEFT's (Kaiming, a = sqrt 5), B zero."""
+    """An adapter that changes nothing yet: A is uniform as in PEFT (Kaiming with a = sqrt 5, so within 1 /
+    sqrt in), B is zero."""
     rng = torch.Generator().manual_seed(seed)
     pairs = {}
     for name, group in sorted(groups.items()):
@@ -179,7 +183,7 @@ def fresh_adapter(groups: Groups, rank: int, seed: int, device: torch.device, dt
 
 
 def save(adapter: Adapter, directory: Path, base_model: str) -> None:
-    """Write a PEFT directory that vLLM, transformers and others load."""
+    """Write a PEFT directory, which vLLM, transformers and others load. Raises OSError."""
     from peft import LoraConfig
 
     leaves = sorted({name.rpartition(".")[2] for group in adapter.groups.values() for name, _ in group.parts})
@@ -202,7 +206,8 @@ def _sort_json(path: Path) -> None:
 
 
 def load(directory: Path, groups: Groups, device: torch.device, dtype: torch.dtype) -> Adapter:
-    """Read a PEFT LoRA directory for a model with these layers. Raises VersionError."""
+    """Read a PEFT directory for a model with these layers. Raises VersionError if it cannot be read, is not
+    plain LoRA, or does not fit the model."""
     try:
         config = json.loads((directory / "adapter_config.json").read_text())
         tensors = load_file(directory / "adapter_model.safetensors")
@@ -224,7 +229,7 @@ def load(directory: Path, groups: Groups, device: torch.device, dtype: torch.dty
     scale, rank = config["lora_alpha"] / config["r"], config["r"]
     masters = {}
     for name, group in groups.items():
-        # Zeros for a layer that the adapter does not change.
+        # A layer that the adapter does not change gets zeros.
         pairs = [
             found.get(p, (torch.zeros(rank, group.inputs), torch.zeros(out, rank))) for p, out in group.parts
         ]

@@ -1,7 +1,7 @@
-"""The forwards of one network: prefill, hidden states with and without a gradient, and the head.
+"""The forwards of one network: prefill, hidden states with and without gradients, and the head.
 
-Rows that run together are packed one after the other, without padding; behind a shared prefix they neither
-copy nor recompute its key-value cache (`models.attention`).
+Rows that run together are packed one after the other, without padding. Behind a shared prefix, its key-value
+cache is neither copied nor computed again (`models.attention`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from nightschool.models.cache import Cache, PrefixCache, common_length, joined, 
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
 
-# Tokens that prompts must share for the shared part to get a forward of its own. Not measured: more than a
-# chat template's opening marks, fewer than a system turn.
+# Fewest tokens of a common prefix that get a forward of their own. Not measured: more than a chat template's
+# opening marks, fewer than a system turn.
 _MIN_SHARED = 8
 
 
 class Runner:
-    """A frozen network. Each forward is given its adapter; versions' names are not known here."""
+    """A frozen network. Each forward is given its adapter; this class knows no version's name."""
 
     def __init__(self, net: Any) -> None:
         net.eval().requires_grad_(False)
@@ -42,7 +42,7 @@ class Runner:
         return self.body.groups
 
     def run(self, ids_T: Tensor, positions_T: Tensor, attention: Attention, spans: lora.Spans) -> Tensor:
-        """Final hidden states [tokens, width] of one forward."""
+        """Final hidden states [tokens, width] of one forward, whatever its rows are."""
         return self.body.run(ids_T, positions_T, attention, spans)
 
     def run_rows(
@@ -52,7 +52,8 @@ class Runner:
         adapter: lora.Adapter | None,
         before: Sequence[int] | None = None,
     ) -> list[Tensor]:
-        """Final hidden states [length, width] of packed rows, row i behind `before[i]` cached tokens."""
+        """Each row's final hidden states [length, width]; row i stands behind `before[i]` cached tokens.
+        Raises ContextTooLong."""
         lengths = [len(row) for row in rows]
         before = before or [0] * len(rows)
         for n, b in zip(lengths, before, strict=True):
@@ -66,9 +67,9 @@ class Runner:
     def prefill(
         self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
     ) -> tuple[list[Tensor], list[Cache]]:
-        """Read prompts, prompt i behind `pasts[i]`: the final hidden state [width] of each one's last token,
-        and the keys and values of its own tokens. What all prompts begin with (usually a system turn) is
-        computed once."""
+        """Compute prompts, prompt i behind `pasts[i]`. Returns, for each, the final hidden state [width] of
+        its last token, and the cache of its own tokens. The prompts' common prefix (usually a system turn) is
+        computed once. Raises ContextTooLong."""
         beginning = None if any(pasts) else self._beginning(prompts, adapter)
         if beginning is None:
             return self._prefill_packed(prompts, adapter, pasts)
@@ -77,7 +78,7 @@ class Runner:
         return last, [joined(beginning, cache) for cache in caches]
 
     def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> Cache | None:
-        """The cache of what all prompts begin with, if that is long enough to be computed apart."""
+        """The cache of the prompts' common prefix, if it is long enough to be computed apart."""
         shared = common_length(prompts) if len(prompts) > 1 else 0
         if shared < _MIN_SHARED:
             return None
@@ -101,11 +102,11 @@ class Runner:
         adapter: lora.Adapter | None,
         prefix: PrefixCache | None = None,
     ) -> list[Tensor]:
-        """For each pair, the final hidden states [answer, width] that predict the answer's tokens; views of
-        the forward's output.
+        """For each (prompt, answer), the final hidden states [answer, width] that predict the answer. They
+        are views of the forward's output. Raises ContextTooLong.
 
-        The state that predicts answer token t is that of the token before it: the first one is at the
-        prompt's last token, and the answer's last token (EOS) predicts nothing.
+        A token is predicted by the state of the token before it. So the first state is that of the prompt's
+        last token, and the answer's last token (EOS) is not run.
         """
         shared, past = 0, prefix.layers if prefix else None
         if past is None and (past := self._beginning([prompt for prompt, _ in pairs], adapter)):
@@ -116,10 +117,10 @@ class Runner:
         return [h[len(prompt) - shared - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
 
     def train_hidden(self, pairs: Sequence[PromptAnswer], adapter: lora.Adapter) -> list[Tensor]:
-        """As `hidden`, differentiable in the adapter.
+        """As `hidden`, but differentiable in the adapter.
 
-        No gradient flows through the prompts' keys and values. That costs a third of the time less, and
-        learns the same (docs/performance.md).
+        No gradient flows through the prompts' keys and values: that takes a third less time and learns the
+        same (docs/performance.md).
         """
         heads = [prompt[:-1] for prompt, _ in pairs]
         rows = [[prompt[-1], *answer[:-1]] for prompt, answer in pairs]
@@ -133,7 +134,8 @@ class Runner:
         return self.body.logits(hidden_TW)
 
     def logits_vjp(self, gradient_TV: Tensor) -> Tensor:
-        """Gradient by the logits [tokens, vocabulary] -> by the hidden states [tokens, width]."""
+        """The gradient with respect to the logits [tokens, vocabulary] -> to the hidden states [tokens,
+        width]."""
         weight: Tensor = self.net.get_output_embeddings().weight
         return gradient_TV.to(weight.dtype) @ weight
 
@@ -143,7 +145,7 @@ class Runner:
         return found
 
     def check_length(self, tokens: int) -> None:
-        """Raises ContextTooLong if so many tokens do not fit."""
+        """Raises ContextTooLong if the model's context has no room for so many tokens."""
         if tokens > self.context_length:
             raise ContextTooLong(
                 f"{tokens} tokens do not fit into the model's context of {self.context_length}: "
@@ -153,6 +155,6 @@ class Runner:
 
 
 def _context_length(config: Any) -> int:
-    """In tokens. Within its sliding window, a model that has one attends like any other."""
+    """In tokens. A model with a sliding window is used within it, where it attends like any other."""
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     return int(min(config.max_position_embeddings, window or config.max_position_embeddings))

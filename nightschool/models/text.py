@@ -1,4 +1,4 @@
-"""A Hugging Face tokenizer with a chat template."""
+"""Chat messages to tokens and back, by a Hugging Face tokenizer and its chat template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightschool.types import Message, Tools
 
 
 class ChatText:
-    """See `engines.base.Text`."""
+    """See `engines.base.Text`. Raises ModelError if the tokenizer has no chat template."""
 
     def __init__(self, tokenizer: Any, name: str, context_length: int, eos: list[int]) -> None:
         if not tokenizer.chat_template:
@@ -40,7 +40,7 @@ class ChatText:
 
 
 def _to_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Chat messages as chat templates want them (tool arguments parsed)."""
+    """Chat messages as chat templates take them, with the arguments of tool calls parsed."""
     out = []
     for message in messages:
         data = message.to_json()

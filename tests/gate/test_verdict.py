@@ -37,7 +37,8 @@ def test_promotes_what_was_learned_and_kept() -> None:
 
 
 def test_no_probes_is_rejected() -> None:
-    for new in ({}, {"s": ([], [])}):
+    nothing: list[dict[str, tuple[list[bool], list[bool]]]] = [{}, {"s": ([], [])}]
+    for new in nothing:
         verdict = verdict_on(new=new)
         assert not verdict.promote
         assert "no probes" in verdict.reasons[0]
@@ -70,6 +71,6 @@ def test_a_new_lesson_that_got_worse_is_rejected_even_if_others_gain() -> None:
 def test_an_answer_that_nobody_wants_is_not_to_come_back() -> None:
     unwanted = {"bad": ([False, True], [True, True])}
     verdict = verdict_on(new={"s": LEARNED}, unwanted=unwanted)
-    assert verdict.reasons == ("session bad: 1 answers that nobody wants, and that were not given before",)
+    assert verdict.reasons == ("session bad: 1 unwanted answers that were not given before",)
     kept = {"bad": ([True, False], [True, False])}
     assert verdict_on(new={"s": LEARNED}, unwanted=kept).promote

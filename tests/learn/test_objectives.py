@@ -10,7 +10,7 @@ from nightschool.learn.objectives import Distil, accumulate
 from nightschool.models import decoder
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
-from tests.models.test_hf import PAIRS, oracle, randomised
+from tests.helpers import PAIRS, oracle, randomised
 
 ANCHORS = [(PAIRS[1][1], PAIRS[0][0])]  # any other tokens will do
 

@@ -11,8 +11,8 @@ from nightschool.engines.base import PromptAnswer
 from nightschool.learn.replay import AnchorPool, Rehearsal, apportioned
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Message
+from tests.helpers import randomised
 from tests.learn.conftest import pool
-from tests.models.test_hf import randomised
 
 
 def test_a_step_sees_the_same_anchors_whenever_it_comes(tiny: HFModel) -> None:

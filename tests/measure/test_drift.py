@@ -6,7 +6,7 @@ import torch
 from nightschool.measure.drift import Drift
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Message
-from tests.models.test_hf import randomised
+from tests.helpers import randomised
 
 
 def test_drift_is_the_kl_from_base_on_bases_own_answers(tiny: HFModel) -> None:

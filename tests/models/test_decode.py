@@ -1,15 +1,16 @@
 """Decoding in a batch against one forward a token, on a tiny random model."""
 
 from itertools import count
+from typing import Any
 
 import pytest
 import torch
 
 from nightschool.engines.base import GenerateRequest, Sampling
-from nightschool.errors import ContextTooLong
+from nightschool.errors import ContextTooLong, VersionError
 from nightschool.models.decode import RowBatch
 from nightschool.models.hf import HFModel
-from tests.models.test_hf import TOLERANCE, oracle, plain_logps, randomised, tokens
+from tests.helpers import TOLERANCE, oracle, plain_logps, randomised, tokens
 
 
 def test_greedy_decoding_of_a_batch_equals_one_at_a_time(tiny: HFModel) -> None:
@@ -86,9 +87,9 @@ def test_the_next_turn_prefills_only_what_is_new(tiny: HFModel, monkeypatch: pyt
     read: list[int] = []
     inner = tiny.runner.prefill
 
-    def watched(prompts: list[list[int]], *rest: object) -> object:
+    def watched(prompts: list[list[int]], *rest: Any) -> object:
         read.extend(len(p) for p in prompts)
-        return inner(prompts, *rest)  # type: ignore[arg-type]
+        return inner(prompts, *rest)
 
     monkeypatch.setattr(tiny.runner, "prefill", watched)
     assert run_through(batch, turns)[0] == expected
@@ -117,6 +118,13 @@ def test_versions_share_a_batch(tiny: HFModel) -> None:
     single = [tiny.generate([GenerateRequest(tuple(tokens(3, 5)), Sampling(6), n)])[0].tokens for n in names]
     assert [g.tokens for g in mixed] == single
     assert len({tuple(s) for s in single}) == 3
+
+
+def test_requests_join_together_or_not_at_all(tiny: HFModel) -> None:
+    batch = tiny.batch()
+    with pytest.raises(VersionError, match="not loaded"):
+        batch.add([*greedy(tokens(1, 5)), *greedy(tokens(2, 5), version="a@1")])
+    assert not len(batch)
 
 
 def test_a_request_longer_than_the_window_is_refused(tiny: HFModel) -> None:

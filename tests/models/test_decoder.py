@@ -2,44 +2,15 @@
 
 import pytest
 import torch
-from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.models.decoder import Decoder
 from nightschool.models.generic import Generic
 from nightschool.models.hf import HFModel
 from tests.conftest import tiny_tokenizer
-from tests.models.test_hf import PAIRS, TOLERANCE, plain_logps, randomised, tokens
+from tests.helpers import PAIRS, TOLERANCE, plain_logps, random_net, randomised, tokens
 
-SIZES = {
-    "vocab_size": 258,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 512,
-    "eos_token_id": 1,
-    "pad_token_id": 1,
-    "bos_token_id": None,
-    "initializer_range": 0.3,
-}
-
-
-def net(kind: str, **changes: object) -> torch.nn.Module:
-    torch.manual_seed(0)
-    config = CONFIG_MAPPING[kind](**(SIZES | changes))
-    made = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
-    for (
-        name,
-        parameter,
-    ) in made.named_parameters():  # biases and norms that start at 0 and 1 would hide mistakes
-        if name.endswith("bias") or "norm" in name:
-            parameter.data += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.3
-    return made
-
-
-KINDS = [
+KINDS: list[tuple[str, dict[str, object], type]] = [
     ("llama", {}, Decoder),
     ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}}, Decoder),
     ("llama", {"tie_word_embeddings": True, "attention_bias": True}, Decoder),
@@ -54,8 +25,8 @@ KINDS = [
 
 @pytest.mark.parametrize(("kind", "changes", "body"), KINDS)
 def test_equals_transformers(kind: str, changes: dict[str, object], body: type) -> None:
-    oracle = net(kind, **changes)
-    model = HFModel(net(kind, **changes), tiny_tokenizer(), kind)
+    oracle = random_net(kind, **changes)
+    model = HFModel(random_net(kind, **changes), tiny_tokenizer(), kind)
     assert isinstance(model.runner.body, body)
     for (prompt, answer), found in zip(PAIRS, model.score(PAIRS), strict=True):
         assert found == pytest.approx(plain_logps(oracle, prompt, answer), abs=TOLERANCE)
@@ -71,10 +42,11 @@ def test_equals_transformers(kind: str, changes: dict[str, object], body: type) 
 
 
 def test_both_run_the_same_adapter() -> None:
-    short, long = (HFModel(net("llama"), tiny_tokenizer(), "llama") for _ in range(2))
+    short, long = (HFModel(random_net("llama"), tiny_tokenizer(), "llama") for _ in range(2))
     long.runner.body = Generic(long.runner.net)
-    short.publish("a@1", randomised(short))
-    state = short.adapter("a@1").state()  # type: ignore[union-attr]
+    adapter = randomised(short)
+    short.publish("a@1", adapter)
+    state = adapter.state()
     other = long.fresh_adapter(4, 0)
     for name, (a, b) in other.masters.items():
         a.copy_(state[f"base_model.model.{name}.lora_A.weight"])
@@ -89,7 +61,7 @@ def test_both_run_the_same_adapter() -> None:
 
 def test_bfloat16_on_packed_weights_stays_close() -> None:
     """What a CPU serves: rounding, and nothing worse."""
-    model = HFModel(net("llama").to(torch.bfloat16), tiny_tokenizer(), "llama")
+    model = HFModel(random_net("llama").to(torch.bfloat16), tiny_tokenizer(), "llama")
     model.publish("a@1", randomised(model))
     prompt = tokens(3, 9)
     (generation,) = model.generate(
@@ -100,10 +72,10 @@ def test_bfloat16_on_packed_weights_stays_close() -> None:
 
 
 def test_within_its_sliding_window_a_model_attends_like_any_other() -> None:
-    assert HFModel(net("mistral", sliding_window=64), tiny_tokenizer(), "m").context_length == 64
+    assert HFModel(random_net("mistral", sliding_window=64), tiny_tokenizer(), "m").context_length == 64
     assert (
         HFModel(
-            net("qwen2", sliding_window=64, use_sliding_window=False), tiny_tokenizer(), "q"
+            random_net("qwen2", sliding_window=64, use_sliding_window=False), tiny_tokenizer(), "q"
         ).context_length
         == 512
     )

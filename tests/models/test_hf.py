@@ -1,47 +1,11 @@
-"""Scoring against plain transformers on a tiny random model, and what the room's other tests share."""
+"""Scoring against plain transformers on a tiny random model."""
 
 import pytest
-import torch
-from transformers import LlamaForCausalLM
 
 from nightschool.engines.base import GenerateRequest, Sampling
-from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.types import Message
-from tests.conftest import tiny_net
-
-TOLERANCE = 1e-4  # nats, float32
-
-
-def oracle() -> LlamaForCausalLM:
-    """The same weights, nothing of ours installed."""
-    net = tiny_net()
-    net.config._attn_implementation = "eager"
-    return net.eval()
-
-
-@torch.no_grad()
-def plain_logps(net: torch.nn.Module, prompt: list[int], answer: list[int]) -> list[float]:
-    logits = net(torch.tensor([[*prompt, *answer]])).logits[0]
-    logp = logits.log_softmax(-1)
-    return [logp[len(prompt) - 1 + i, token].item() for i, token in enumerate(answer)]
-
-
-def tokens(seed: int, length: int) -> list[int]:
-    return torch.randint(2, 258, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-PAIRS = [(tokens(1, 7), [*tokens(2, 5), 1]), (tokens(3, 12), [*tokens(4, 3), 1]), (tokens(5, 4), [1])]
-
-
-def randomised(model: HFModel, seed: int = 7) -> lora.Adapter:
-    """An adapter that changes something."""
-    adapter = model.fresh_adapter(4, seed)
-    rng = torch.Generator().manual_seed(seed)
-    for _, b in adapter.masters.values():
-        b.copy_(torch.randn(b.shape, generator=rng) * 0.1)
-    adapter.refresh()
-    return adapter
+from tests.helpers import PAIRS, TOLERANCE, oracle, plain_logps, randomised, tokens
 
 
 def test_score_equals_the_full_forward_with_padding_and_eos(tiny: HFModel) -> None:

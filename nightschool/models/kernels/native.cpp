@@ -1,5 +1,5 @@
-// A decoder layer's small operations on bfloat16, each in one pass (torch takes five to ten for each, and one product
-// for each row's attention). All are computed in float. Compiled by native.py; uses no Python API.
+// The small operations of a decoder layer on bfloat16, each in one pass (torch takes five to ten for each, and one
+// product for each row's attention). All compute in float. Compiled by native.py; uses no Python API.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -10,7 +10,7 @@
 #endif
 
 using bf16 = uint16_t;
-// Elements from which a second thread pays off, roughly; products need four times as many.
+// Elements from which a second thread pays off; products need four times as many. An estimate, not measured.
 static const int64_t PARALLEL = 1 << 15;
 
 static inline float to_float(bf16 x) {
@@ -26,7 +26,7 @@ static inline bf16 to_bf16(float x) {  // to the nearest, ties to even
     return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// e^x to 2e-7 of itself: 2^n, and the Taylor series of e^r for the rest, |r| <= ln(2) / 2.
+// e^x with a relative error of 2e-7: 2^n times the Taylor series of e^r, where |r| <= ln(2) / 2.
 static inline float exponential(float x) {
     x = std::min(std::max(x, -87.0f), 88.0f);
     float n = std::rint(x * 1.44269504f);
@@ -38,7 +38,7 @@ static inline float exponential(float x) {
     return p * power;
 }
 
-// Sixteen numbers at once: GCC and Clang compile it to what the processor has.
+// Sixteen numbers at once: GCC and Clang compile them to the processor's own vectors.
 typedef float lanes __attribute__((vector_size(64)));
 typedef float half_lanes __attribute__((vector_size(32)));
 typedef float quarter_lanes __attribute__((vector_size(16)));
@@ -178,9 +178,9 @@ static void attend_all(const bf16 *queries, const bf16 *keys, const bf16 *values
         attend_some<WIDTH, 1>(queries, keys, values, out, count, score.data());
 }
 
-// 2^x for x <= 0, to 8e-5 of itself: bfloat16 rounds it to 4e-3 anyway. Adding and subtracting 1.5 * 2^23 leaves the
-// nearest integer, which is then in the lowest bits.
-static inline lanes share_of(lanes x) {
+// 2^x for x <= 0 with a relative error of 8e-5 (bfloat16's own is 4e-3). Adding 1.5 * 2^23 rounds to the nearest
+// integer and leaves it in the lowest bits.
+static inline lanes power_of_two(lanes x) {
     x = x > -126.0f ? x : lanes{} - 126.0f;
     lanes shifted = x + 12582912.0f;
     lanes r = x - (shifted - 12582912.0f);
@@ -193,8 +193,8 @@ static inline lanes share_of(lanes x) {
     return p * power;
 }
 
-static const int TILE = 256;   // keys between two updates of the sums (docs/performance.md)
-static const int ABREAST = 8;  // queries multiplied with a block of keys at once: their sums fill 16 of 32 registers
+static const int TILE = 256;   // keys between two updates of the sums; other sizes were not recorded
+static const int ABREAST = 8;  // queries multiplied by a block of keys at once: their sums fill 16 of 32 registers
 
 // Keys and values [count, WIDTH] of a tile as weights in blocks: keys as outputs, values as inputs. Padded with zeros.
 template <int WIDTH>
@@ -214,8 +214,8 @@ static void pack_tile(const bf16 *keys, const bf16 *values, int64_t count, bf16 
 }
 
 // Attention of ABREAST queries, one behind the other, over `count` keys in packed tiles, and the log-sum-exps of their
-// scores: tile by tile, with what was summed before scaled to the largest score so far (FlashAttention, arXiv
-// 2205.14135, algorithm 1).
+// scores. Tile by tile, the sums so far are scaled to the largest score so far (FlashAttention, arXiv 2205.14135,
+// algorithm 1).
 template <int WIDTH>
 static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, bf16 *out, float *logs) {
     const float scale = 1.44269504f / std::sqrt(float(WIDTH));  // scores as powers of two
@@ -235,7 +235,7 @@ static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, 
             float top = most[q];
             for (int i = 0; i < 16; i++) top = std::max(top, tops[i] * scale);
             for (int j = 0; j < TILE; j += 16) {
-                lanes one = share_of(score[q][j / 16] * scale - top);
+                lanes one = power_of_two(score[q][j / 16] * scale - top);
                 added += one;
                 to_bf16_lanes(one, share[q] + j);
             }
@@ -255,7 +255,7 @@ static void attend_tiles(const bf16 *queries, const bf16 *tiles, int64_t count, 
     }
 }
 
-// The same for all tokens of a row, whose queries are [groups, each, WIDTH], `step` elements from token to token.
+// The same for all tokens of a row. A token's queries are [groups, each, WIDTH]; tokens are `step` elements apart.
 template <int WIDTH>
 static void attend_past(const bf16 *q, int64_t step, const bf16 *keys, const bf16 *values, int64_t apart, bf16 *out,
                         float *logs, int64_t tokens, int64_t groups, int64_t each, int64_t count) {
@@ -309,8 +309,8 @@ void rms_norm(const bf16 *x, const bf16 *weight, bf16 *out, int64_t rows, int64_
     }
 }
 
-// Rotary positions on the first `heads` heads of each row (`step` elements apart), in place. `sin` has its sign:
-// x * cos + (halves swapped) * sin.
+// Rotates the first `heads` heads of each row to its position, in place; rows are `step` elements apart. `sin` carries
+// its sign: the result is x * cos + (halves swapped) * sin.
 void rotate(bf16 *x, int64_t step, const bf16 *cos, const bf16 *sin, int64_t rows, int64_t heads, int64_t width) {
     const int64_t half = width / 2;
 #pragma omp parallel for if (rows * heads * width > PARALLEL)
@@ -341,7 +341,7 @@ void gated_silu(const bf16 *x, bf16 *out, int64_t rows, int64_t width) {
     }
 }
 
-// out [rows, width] = x [rows, inner] times weights in blocks (above).
+// out [rows, width] = x [rows, inner] times weights in blocks, as described above.
 void product(const bf16 *x, const bf16 *w, bf16 *out, int64_t rows, int64_t inner, int64_t width) {
     const int64_t blocks = (width + BLOCK - 1) / BLOCK;
 #pragma omp parallel for schedule(static) if (rows * inner * width > 4 * PARALLEL)
@@ -367,8 +367,8 @@ void argmax_logsumexp(const bf16 *x, int64_t *index, float *total, int64_t rows,
     }
 }
 
-// One new token a row: writes its keys and values at `at[row]` of its slot in the cache, then attends to everything up
-// to there. A row of q is [groups, each, width], of k and v [groups, width]; rows are `step` elements apart. A slot of
+// One new token a row: writes its keys and values at `at[row]` of its slot in the cache, then attends to all positions
+// up to there. A row of q is [groups, each, width], of k and v [groups, width]; rows are `step` elements apart. A slot of
 // the cache holds the keys of all groups, then their values, each [room, width]. The `each` queries of a group share
 // its keys. The width is 64 or 128.
 void attend(const bf16 *q, int64_t q_step, const bf16 *k, int64_t k_step, const bf16 *v, int64_t v_step, bf16 *cache,

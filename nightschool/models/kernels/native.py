@@ -1,7 +1,7 @@
-"""A decoder layer's small operations on bfloat16 in C++ (`native.cpp`), each in one pass.
+"""The small operations of a decoder layer on bfloat16 in C++ (`native.cpp`), each in one pass.
 
-Compiled when first needed, for this processor, and cached beside the converted models. Without a compiler,
-torch's own operations do the same, more slowly.
+They are compiled for this processor when first needed, and cached beside the converted models. Without a
+compiler, callers use torch's own operations, which do the same more slowly.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from nightschool.models.embedded import cache_dir
 from nightschool.models.kernels.processor import instructions
 
 BLOCK = 32  # outputs in a block of packed weights; the same in native.cpp
-# Widths of a head that `attend` and `attend_prefix` support: those that native.cpp is compiled for.
-WIDTHS = (64, 128)
+WIDTHS = (64, 128)  # head widths that `attend` and `attend_prefix` support; the same in native.cpp
 _SOURCE = Path(__file__).with_suffix(".cpp")
 _FLAGS = "-O3 -march=native -fopenmp -fno-math-errno -fno-trapping-math -shared -fPIC".split()
 _ARGUMENTS = {
@@ -51,7 +50,7 @@ def library() -> ctypes.CDLL | None:
     try:
         if not built.exists():
             _compile(compiler, built)
-        found = ctypes.CDLL(str(built))  # on the OpenMP that torch has loaded, so with its threads
+        found = ctypes.CDLL(str(built))  # it uses the OpenMP that torch has loaded, and so torch's threads
     except (OSError, subprocess.CalledProcessError):
         return None
     for name, arguments in _ARGUMENTS.items():
@@ -69,13 +68,14 @@ def _compile(compiler: str, built: Path) -> None:
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether these operations support these tensors, here and now (there are no gradients)."""
+    """Whether the operations can take these tensors: bfloat16 on a CPU, with gradients disabled, and the
+    library compiled."""
     supported = all(x.dtype == torch.bfloat16 and x.device.type == "cpu" for x in tensors)
     return supported and not torch.is_grad_enabled() and library() is not None
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """See `norm.rms_norm`."""
+    """As `norm.rms_norm`."""
     x = x.contiguous()
     out, width = torch.empty_like(x), x.shape[-1]
     tokens = x.numel() // width
@@ -84,7 +84,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> None:
-    """Rotate the heads in place, as `decoder.rotated` does; sines signed."""
+    """Rotate the heads in place, as `decoder.rotated` does; the sines are signed."""
     heads_at, angles_at = (x_THD.data_ptr(), x_THD.stride(0)), (cos_T1D.data_ptr(), sin_T1D.data_ptr())
     tokens, heads, width = x_THD.shape
     _library().rotate(*heads_at, *angles_at, tokens, heads, width)
@@ -99,12 +99,12 @@ def gated_silu(gate_up: Tensor) -> Tensor:
 
 
 def fast_product(weight: Tensor) -> bool:
-    """Whether `product` is the fastest way to multiply with these weights [out, in]."""
+    """Whether `product` is the fastest way to multiply by these weights [out, in]."""
     return _faster_than_torch(weight) and weight.shape[1] % 2 == 0
 
 
 def packed(weight: Tensor) -> Tensor:
-    """Weights [out, in] in the blocks of `native.cpp`, [out / BLOCK, in / 2, BLOCK, 2], padded with zeros."""
+    """Weights [out, in] as `product` takes them: [out / BLOCK, in / 2, BLOCK, 2], padded with zeros."""
     outputs, inner = weight.shape
     blocks = -(-outputs // BLOCK)
     whole = pad(weight, (0, 0, 0, blocks * BLOCK - outputs))
@@ -112,7 +112,7 @@ def packed(weight: Tensor) -> Tensor:
 
 
 def product(x_RI: Tensor, packed: Tensor, outputs: int) -> Tensor:
-    """x [rows, in] times the transpose of packed weights [outputs, in]: [rows, outputs]."""
+    """x [rows, in] times the transpose of weights [outputs, in] that were `packed`: [rows, outputs]."""
     (rows, inner), x = x_RI.shape, x_RI.contiguous()
     out = x.new_empty((rows, outputs))
     _library().product(x.data_ptr(), packed.data_ptr(), out.data_ptr(), rows, inner, outputs)
@@ -120,7 +120,7 @@ def product(x_RI: Tensor, packed: Tensor, outputs: int) -> Tensor:
 
 
 def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """See `decode.argmax_logsumexp`."""
+    """As `decode.argmax_logsumexp`."""
     logits, (rows, width) = logits_RV.contiguous(), logits_RV.shape
     tokens = torch.empty(rows, dtype=torch.int64)
     total = torch.empty(rows, dtype=torch.float32)
@@ -129,8 +129,9 @@ def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Tensor) -> Tensor:
-    """One new token a row: write its keys and values at position `at_R` of its slot in the cache [slots, 2 *
-    key heads, room, width], then attend to everything up to there: [rows, heads, width]."""
+    """Attention of one new token a row [rows, heads, head width]. Writes its keys and values at position
+    `at_R` of the row's slot in the cache [slots, 2 * key heads, room, head width], and attends to all
+    positions up to there."""
     (rows, heads, width), groups = q_RHD.shape, k_RGD.shape[1]
     new = [_in_rows(x) for x in (q_RHD, k_RGD, v_RGD)]
     out = q_RHD.new_empty((rows, heads, width))
@@ -148,13 +149,13 @@ def attend(q_RHD: Tensor, k_RGD: Tensor, v_RGD: Tensor, cache: Tensor, at_R: Ten
 
 
 def fast_attend_prefix(q: Tensor) -> bool:
-    """Whether `attend_prefix` is the fastest way for these queries [..., width]."""
+    """Whether `attend_prefix` is the fastest way for these queries [..., head width]."""
     return _faster_than_torch(q) and q.shape[-1] in WIDTHS
 
 
 def attend_prefix(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-    """Attention [tokens, heads, width] to keys and values [2, key heads, past, width] that all precede these
-    tokens, and the log-sum-exps of its scores [tokens, heads]."""
+    """Attention [tokens, heads, head width] to keys and values [2, key heads, past, head width] that all
+    precede these tokens, and the log-sum-exps of its scores [tokens, heads]."""
     (tokens, heads, width), (groups, count) = q_THD.shape, past.shape[1:3]
     q = _in_rows(q_THD)
     keys, values = past if past[0, 0].is_contiguous() else past.contiguous()
@@ -167,12 +168,12 @@ def attend_prefix(q_THD: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _faster_than_torch(x: Tensor) -> bool:
-    """Whether our large products of such tensors are the fastest. With AMX, oneDNN's and torch's are."""
+    """Whether our products of such tensors are faster than torch's: not where torch's use AMX."""
     return serves(x) and "amx_bf16" not in instructions()
 
 
 def _in_rows(x_THD: Tensor) -> Tensor:
-    """The same with each token's heads contiguous; there may be gaps between tokens."""
+    """The tensor with each token's heads contiguous; there may be gaps between tokens."""
     return x_THD if x_THD[0].is_contiguous() else x_THD.contiguous()
 
 

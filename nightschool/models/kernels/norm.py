@@ -1,4 +1,5 @@
-"""Root-mean-square norm (arXiv 1910.07467), in an eighth of the time of torch's on a CPU."""
+"""The root-mean-square norm (arXiv 1910.07467), in an eighth of the time of torch's on a CPU (94 instead of
+796 us for 400 tokens, docs/performance.md)."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from nightschool.models.kernels import native
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x [..., width] / (root mean square over the width) * weight, computed in float32. No gradient by the
-    weight, which is frozen."""
+    """x [..., width] / (its root mean square over the width) * weight, computed in float32. Differentiable in
+    x only: the weight is frozen."""
     if torch.is_grad_enabled():
         out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
         return out
@@ -23,7 +24,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def _normed(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """x scaled to a root mean square of 1, and the factors, in float32."""
+    """x scaled to a root mean square of 1, and the factors that did it, in float32."""
     normed = x.to(torch.float32, copy=True)
     inverse = vecdot(normed, normed).div_(x.shape[-1]).add_(eps).rsqrt_()[..., None]
     return normed.mul_(inverse), inverse

@@ -1,4 +1,4 @@
-"""What the processor supports, from /proc/cpuinfo."""
+"""The processor's features, from /proc/cpuinfo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def instructions() -> frozenset[str]:
-    """Its instruction sets under Linux' names (such as "avx512_bf16"); empty on other systems."""
+    """The processor's instruction sets under Linux's names, such as "avx512_bf16"; empty on other systems."""
     return frozenset(cpuinfo("flags", "Features").split())
 
 

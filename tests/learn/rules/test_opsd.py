@@ -13,8 +13,8 @@ from nightschool.learn.objectives import Distil
 from nightschool.learn.rule import RuleContext
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, Session
+from tests.helpers import randomised
 from tests.learn.conftest import rule
-from tests.models.test_hf import randomised
 
 
 @pytest.mark.parametrize(("share", "given"), [(0.0, 0), (0.5, 2), (1.0, 4)])

@@ -14,10 +14,8 @@ from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.models.hf import HFModel
 from nightschool.models.kernels import native
 from tests.conftest import tiny_tokenizer
-from tests.models.test_decoder import net
-from tests.models.test_hf import randomised, tokens
+from tests.helpers import random_net, randomised, tokens
 
-ROUNDING = {"rtol": 2**-7, "atol": 1e-2}  # of bfloat16
 sizes = st.integers(1, 70)
 
 
@@ -29,6 +27,11 @@ def compiled() -> Iterator[None]:
         yield
 
 
+def assert_close(found: Tensor, plain: Tensor) -> None:
+    """Up to the rounding of bfloat16."""
+    torch.testing.assert_close(found.float(), plain, rtol=2**-7, atol=1e-2)
+
+
 def drawn(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))).bfloat16()
 
@@ -37,14 +40,14 @@ def drawn(*shape: int) -> Tensor:
 def test_norm(rows: int, width: int) -> None:
     x, weight = drawn(rows, width), drawn(width)
     plain = x.float() / (x.float().square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight.float()
-    torch.testing.assert_close(native.rms_norm(x, weight, 1e-5).float(), plain, **ROUNDING)
+    assert_close(native.rms_norm(x, weight, 1e-5), plain)
 
 
 @given(sizes, sizes)
 def test_gated(rows: int, width: int) -> None:
     x = 4 * drawn(rows, 2 * width)
     plain = silu(x[:, :width].float()) * x[:, width:].float()
-    torch.testing.assert_close(native.gated_silu(x).float(), plain, **ROUNDING)
+    assert_close(native.gated_silu(x), plain)
 
 
 @given(sizes, st.integers(1, 4), st.integers(1, 20))
@@ -53,7 +56,7 @@ def test_rotation_leaves_the_other_heads_alone(rows: int, heads: int, half: int)
     part, before = x[:, :heads], x.clone()
     plain = part.float() * cos.float() + part.float().roll(half, -1) * sin.float()
     native.rotate(part, cos, sin)
-    torch.testing.assert_close(part.float(), plain, **ROUNDING)
+    assert_close(part, plain)
     assert torch.equal(x[:, heads:], before[:, heads:])
 
 
@@ -62,7 +65,7 @@ def test_product(rows: int, half: int, width: int) -> None:
     x, weight = drawn(rows, 2 * half), drawn(width, 2 * half)
     plain = x.float() @ weight.float().T
     found = native.product(x, native.packed(weight), width)
-    torch.testing.assert_close(found.float(), plain, **ROUNDING)
+    assert_close(found, plain)
 
 
 @given(sizes, sizes)
@@ -87,7 +90,7 @@ def test_attention(width: int, groups: int, each: int, data: st.DataObject) -> N
         queries = q[row].float().view(1, groups, each, width)
         out = scaled_dot_product_attention(queries, seen[:, :groups], seen[:, groups:])
         plain.append(out.reshape(groups * each, width))
-    torch.testing.assert_close(native.attend(q, k, v, cache, at).float(), torch.stack(plain), **ROUNDING)
+    assert_close(native.attend(q, k, v, cache, at), torch.stack(plain))
     assert torch.equal(cache, wanted)
 
 
@@ -97,7 +100,7 @@ def check_attend_prefix(w: int, groups: int, each: int, tokens: int, before: int
     keys, values = past.float().repeat_interleave(each, 1)
     score = q.float().transpose(0, 1) @ keys.transpose(1, 2) / w**0.5
     out, logs = native.attend_prefix(q, past)
-    torch.testing.assert_close(out.float(), (score.softmax(-1) @ values).transpose(0, 1), **ROUNDING)
+    assert_close(out, (score.softmax(-1) @ values).transpose(0, 1))
     torch.testing.assert_close(logs, score.logsumexp(-1).T, rtol=1e-4, atol=1e-3)
 
 
@@ -110,7 +113,7 @@ test_attention_to_a_prefix = given(
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "olmo2"])
 def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def made() -> HFModel:
-        model = HFModel(net(kind, head_dim=64).to(torch.bfloat16), tiny_tokenizer(), kind)
+        model = HFModel(random_net(kind, head_dim=64).to(torch.bfloat16), tiny_tokenizer(), kind)
         model.publish("a@1", randomised(model))
         return model
 
@@ -134,5 +137,5 @@ def test_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(native, "library", lambda: made)
     x, weight = drawn(11, 50), drawn(40, 50)
     found = native.product(x, native.packed(weight), 40)
-    torch.testing.assert_close(found.float(), x.float() @ weight.float().T, **ROUNDING)
+    assert_close(found, x.float() @ weight.float().T)
     check_attend_prefix(64, 2, 3, 5, 300)
