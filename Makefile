@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-peers clean
+.PHONY: help setup demo test test-fast lint bench bench-peers clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: .venv/ready  ## A whole day and night with the embedded model
 
 test: .venv/ready  ## All tests
 	$(BIN)/pytest
+
+test-fast: .venv/ready  ## All tests but those marked slow or e2e
+	$(BIN)/pytest -m 'not slow and not e2e'
 
 lint: .venv/ready  ## Linters and types
 	$(BIN)/ruff check .

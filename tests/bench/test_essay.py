@@ -11,6 +11,7 @@ from nightschool.errors import BadRequest
 from nightschool.models.hf import HFModel
 
 
+@pytest.mark.slow
 def test_an_essay_measures_every_cell_once_and_goes_on_where_it_was(
     roomy: HFModel, small: Config, tmp_path: Path
 ) -> None:

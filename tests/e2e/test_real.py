@@ -37,7 +37,6 @@ def client() -> Iterator[OpenAI]:
     process.stdout.close()
 
 
-@pytest.mark.e2e
 def test_a_session_in_the_morning_is_in_the_weights_by_evening(client: OpenAI, home: Path) -> None:
     def ask(text: str, *before: str, model: str = "live") -> tuple[str, str, str]:
         """Answer, the version that gave it, session."""
