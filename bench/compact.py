@@ -1,7 +1,8 @@
-"""A session compacted: a short key-value cache that is learned to stand in for the session's own.
+"""A compacted session: a short key-value cache, trained to stand in for the session's own.
 
-Prefix tuning (arXiv 2101.00190) with distillation's loss: behind the short cache the model is to predict
-what the teacher predicts behind the whole session. It starts as the beginning of the session's cache.
+Prefix tuning (arXiv 2101.00190) with the loss of distillation: behind the short cache the model should
+predict what the teacher predicts behind the whole session. The short cache is initialised with the beginning
+of the session's.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from nightschool.models.attention import Packed
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 
+# Choices that were never measured against others.
 LENGTH = 32  # tokens of the short cache
-RATE = 1e-2  # AdamW's; five times LoRA's default
+RATE = 1e-2  # learning rate, five times the default of LoRA
 
 
-def train(model: HFModel, room: EncodedLesson, config: LearnConfig) -> tuple[PrefixCache, int]:
-    """The short cache at its best measured step, and the steps taken."""
-    course = room.courses[0]
+def train(model: HFModel, lesson: EncodedLesson, config: LearnConfig) -> tuple[PrefixCache, int]:
+    """Returns the short cache as it was at its best measured step, and the number of steps taken."""
+    course = lesson.courses[0]
     tokens = course.prefix.tokens[:LENGTH]
     layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in course.prefix.layers]
     optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
     rng = random.Random(config.seed)
     examples = [d for d in course.examples if d.answer and d.teacher_hidden_AD is not None]
-    asked = [(probe.prompt, probe.answer) for probe in room.steer]
+    probes = [(probe.prompt, probe.answer) for probe in lesson.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
         _step(model, rng.sample(examples, min(config.batch_size, len(examples))), layers)
@@ -42,7 +44,7 @@ def train(model: HFModel, room: EncodedLesson, config: LearnConfig) -> tuple[Pre
         optimizer.zero_grad()
         if step % config.round_steps == 0 or step == config.steps:
             now = _cache(model, tokens, layers)
-            right = model.agrees(asked, prefix=now)
+            right = model.agrees(probes, prefix=now)
             if (accuracy := accuracy_of(right)) >= most:
                 best, most = now, accuracy
             if most == 1.0:
@@ -58,8 +60,8 @@ def _step(model: HFModel, examples: Sequence[Example], layers: Sequence[Tensor])
     attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
     hidden = model.runner.run_rows(rows, attention, None, before)
     said = [h[len(d.student) - 1 :] for h, d in zip(hidden, examples, strict=True)]
-    thoughts = [d.teacher_hidden_AD for d in examples if d.teacher_hidden_AD is not None]
-    back(model, said, [Distil(torch.cat(thoughts), forward_kl)], [len(said)])
+    teacher = [d.teacher_hidden_AD for d in examples if d.teacher_hidden_AD is not None]
+    back(model, said, [Distil(torch.cat(teacher), forward_kl)], [len(said)])
 
 
 def _cache(model: HFModel, tokens: tuple[int, ...], layers: Sequence[Tensor]) -> PrefixCache:
