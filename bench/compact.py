@@ -18,7 +18,7 @@ from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.examples import Example
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.objectives import Distil, back
-from nightschool.learn.trainer import accuracy_of
+from nightschool.learn.stopping import accuracy_of
 from nightschool.models.attention import Packed
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
@@ -30,12 +30,12 @@ RATE = 1e-2  # learning rate, five times the default of LoRA
 
 def train(model: HFModel, lesson: EncodedLesson, config: LearnConfig) -> tuple[PrefixCache, int]:
     """Returns the short cache as it was at its best measured step, and the number of steps taken."""
-    course = lesson.courses[0]
-    tokens = course.prefix.tokens[:LENGTH]
-    layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in course.prefix.layers]
+    practice = lesson.sets[0]
+    tokens = practice.prefix.tokens[:LENGTH]
+    layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in practice.prefix.layers]
     optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
     rng = random.Random(config.seed)
-    examples = [d for d in course.examples if d.answer and d.teacher_hidden_AD is not None]
+    examples = [e for e in practice.examples if e.answer and e.teacher_hidden_AW is not None]
     probes = [(probe.prompt, probe.answer) for probe in lesson.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
@@ -54,14 +54,14 @@ def train(model: HFModel, lesson: EncodedLesson, config: LearnConfig) -> tuple[P
 
 def _step(model: HFModel, examples: Sequence[Example], layers: Sequence[Tensor]) -> None:
     """Add the gradient of one batch: KL to the teacher at every token of the right answers."""
-    answers = [d.answer or () for d in examples]
-    rows = [[*d.student, *answer[:-1]] for d, answer in zip(examples, answers, strict=True)]
+    answers = [e.answer or () for e in examples]
+    rows = [[*e.student, *answer[:-1]] for e, answer in zip(examples, answers, strict=True)]
     past = [kv.to(model.dtype) for kv in layers]
     attention, before = Packed([len(r) for r in rows], [past] * len(rows)), [len(past[0][0][0])] * len(rows)
     hidden = model.runner.run_rows(rows, attention, None, before)
-    said = [h[len(d.student) - 1 :] for h, d in zip(hidden, examples, strict=True)]
-    teacher = [d.teacher_hidden_AD for d in examples if d.teacher_hidden_AD is not None]
-    back(model, said, [Distil(torch.cat(teacher), forward_kl)], [len(said)])
+    answered = [h[len(e.student) - 1 :] for h, e in zip(hidden, examples, strict=True)]
+    teacher = [e.teacher_hidden_AW for e in examples if e.teacher_hidden_AW is not None]
+    back(model, answered, [Distil(torch.cat(teacher), forward_kl)], [len(answered)])
 
 
 def _cache(model: HFModel, tokens: tuple[int, ...], layers: Sequence[Tensor]) -> PrefixCache:

@@ -18,8 +18,9 @@ from bench import report, settings, ungated
 from bench.measures import accuracy, drift_from_base
 from bench.work.kinds import KINDS
 from nightschool.config import Config
-from nightschool.gate.drift import Drift
-from nightschool.learn.trainer import STUDENT, StepReport
+from nightschool.learn.student import STUDENT
+from nightschool.learn.trainer import StepReport
+from nightschool.measure.drift import Drift
 from nightschool.models import hf
 from nightschool.store import Store
 from nightschool.types import BASE

@@ -28,9 +28,9 @@ from bench.measures import (
 )
 from bench.work.cases import Suite
 from bench.work.suites import SUITES
-from nightschool.checks import Case
 from nightschool.config import Config
-from nightschool.gate.drift import Drift
+from nightschool.measure.cases import Case
+from nightschool.measure.drift import Drift
 from nightschool.models import hf
 from nightschool.models.hf import HFModel
 

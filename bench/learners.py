@@ -11,12 +11,12 @@ from typing import Any, Protocol
 from bench import compact, ungated
 from bench.measures import accuracy, sparsity
 from bench.work.cases import Suite
-from nightschool.checks import Case
 from nightschool.config import Config
 from nightschool.engines.base import answers
 from nightschool.learn.encoding import encode
 from nightschool.lessons.feedback import apply_feedback
 from nightschool.lessons.select import lesson_of
+from nightschool.measure.cases import Case
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.night.keep import load

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from bench.work.cases import Suite
-from nightschool.checks import Case, passes
 from nightschool.engines.base import Engine, answers
-from nightschool.gate.drift import Drift
 from nightschool.lessons.anchors import probe_anchors
+from nightschool.measure.cases import Case, passes
+from nightschool.measure.drift import Drift
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter

@@ -25,13 +25,14 @@ import typer
 from bench import report, settings
 from bench.work.cases import conversation
 from bench.work.kinds import invoice_cases
-from nightschool.config import LearnConfig, OpsdConfig
+from nightschool.config import RULES, LearnConfig, OpsdConfig
 from nightschool.learn.admission import admit
-from nightschool.learn.examples import course
+from nightschool.learn.examples import practice_set
 from nightschool.learn.replay import Rehearsal
-from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import RuleContext
-from nightschool.learn.trainer import StepReport, train
+from nightschool.learn.rule import RuleContext
+from nightschool.learn.rules import make
+from nightschool.learn.student import Student
+from nightschool.learn.trainer import Practice, StepReport, train
 from nightschool.models import embedded, hf
 from nightschool.night.learn import anchor_pool
 from nightschool.types import BASE, Lesson, Message, PracticeRequest
@@ -67,24 +68,15 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
     }
     more = {"opsd": OpsdConfig(reference_steps=0)} if dreamt else alike
     config = LearnConfig(steps=ROUND * (repeats + 1), batch_size=BATCH, round_steps=ROUND, **more)
-    teaching, taught = RuleContext(model, BASE, config), course(model, lesson, requests, BASE)
+    context, taught = RuleContext(model, BASE, config), practice_set(model, lesson, requests, BASE)
     if dreamt:
-        ((_, candidates),) = admit(teaching, [taught])
+        ((_, candidates),) = admit(context, [taught])
         taught = replace(taught, examples=tuple(candidate.example for candidate in candidates))
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:
-        train(
-            model,
-            RULES[rule](teaching),
-            [taught],
-            anchor_pool(model, config.seed),
-            Rehearsal([], 0),
-            model.fresh_adapter(config.rank, 0),
-            config,
-            measure=lambda: [],
-            report=steps.append,
-            folder=Path(folder),
-        )
+        practice = Practice([taught], anchor_pool(model, config.seed), Rehearsal([], 0), measure=lambda: [])
+        student = Student(model.fresh_adapter(config.rank, 0), config, Path(folder))
+        train(context, make(rule, context), practice, student, config.steps, steps.append)
     timed = steps[ROUND:]  # the first round warms up
     return [{part: getattr(step, part) for part in PARTS} for step in timed]
 

@@ -10,9 +10,9 @@ from typing import Any
 from nightschool.config import Config
 from nightschool.learn.trainer import Report, StepReport
 from nightschool.models.hf import HFModel
-from nightschool.night.dream import Outcome
 from nightschool.night.dream import dream as dream_it
 from nightschool.night.judge import ungated
+from nightschool.night.outcome import Outcome
 from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
 from nightschool.types import Feedback, Session

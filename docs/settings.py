@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from nightschool.config import ReadBy, sections
+from nightschool.config import NotReadBy, sections
 
 _HEAD = """# Settings
 
@@ -25,11 +25,15 @@ def page() -> str:
             if isinstance(field.default, BaseModel):
                 continue
             text = " ".join((field.description or "").split())
-            only = [f"`{rule}`" for mark in field.metadata if isinstance(mark, ReadBy) for rule in mark.rules]
-            text += f" Read by {', '.join(only)}." if only else ""
+            text += "".join(_unread(mark) for mark in field.metadata if isinstance(mark, NotReadBy))
             default = "empty" if field.default == "" else f"`{field.default}`"
             out.append(f"| `{name}.{key}` | {default} | {text} |\n")
     return "".join(out)
+
+
+def _unread(mark: NotReadBy) -> str:
+    """Which rules a setting has no effect under."""
+    return f" Not read by {', '.join(f'`{rule}`' for rule in mark.rules)}."
 
 
 if __name__ == "__main__":

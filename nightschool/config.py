@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from nightschool.errors import ConfigError
 
@@ -39,18 +39,34 @@ RENAMED = {
 }
 
 
+# A learning rule is a file here; what begins with an underscore is shared by several.
+RULES = sorted(
+    path.stem.replace("_", "-")
+    for path in (Path(__file__).parent / "learn" / "rules").glob("*.py")
+    if not path.stem.startswith("_")
+)
+
+
 @dataclass(frozen=True)
-class ReadBy:
-    """Marks a setting that only these learning rules read; one without the mark is read under all rules."""
+class NotReadBy:
+    """Marks a setting that these learning rules do not read; one without the mark is read by all of them."""
 
     rules: tuple[str, ...]
 
 
-_SAMPLING = ReadBy(("opsd", "trd-rewrite", "trd-from-error", "cd", "rlvr", "opsd+rlvr", "auto"))
-_OPSD_AND_TRD = ReadBy(("opsd", "trd-rewrite", "trd-from-error", "opsd+rlvr", "auto"))
-_OPSD_AND_CD = ReadBy(("opsd", "cd", "opsd+rlvr", "auto"))
-_RLVR = ReadBy(("rlvr", "opsd+rlvr", "auto"))
-_AUTO = ReadBy(("auto",))
+_SAMPLING = NotReadBy(("sft",))
+_OPSD_AND_TRD = NotReadBy(("cd", "sft", "rlvr"))
+_OPSD_AND_CD = NotReadBy(("trd-rewrite", "trd-from-error", "sft", "rlvr"))
+_RLVR = NotReadBy(("opsd", "trd-rewrite", "trd-from-error", "cd", "sft"))
+_AUTO = NotReadBy(tuple(RULES))
+
+
+def _known_rule(rule: str) -> str:
+    parts = rule.split("+")
+    if rule != "auto" and (len(parts) > 2 or not {*parts} <= {*RULES}):
+        known = ", ".join(["auto", *RULES])
+        raise ValueError(f"no such rule; there are {known}, and two of them joined by a +")
+    return rule
 
 
 class _Section(BaseModel):
@@ -147,8 +163,10 @@ class LearnConfig(_Section):
 
     seed: int = 0
     """Seed of everything that is drawn: the same seed gives the same adapter on the same machine."""
-    rule: Literal["opsd", "trd-rewrite", "trd-from-error", "cd", "sft", "rlvr", "opsd+rlvr", "auto"] = "opsd"
-    """Learning rule; `auto` tries several for a few steps each and goes on with the best one."""
+    rule: Annotated[str, AfterValidator(_known_rule)] = "opsd"
+    """Learning rule: one of `cd`, `opsd`, `rlvr`, `sft`, `trd-from-error`, `trd-rewrite`; `FIRST+THEN` takes
+    the second for the last third of the steps; `auto` tries several for a few steps each and goes on with the
+    best one."""
     rank: int = Field(default=16, ge=1)
     """LoRA rank of the adapter on all linear layers. A dream on top of a version keeps that version's."""
     lr: float = Field(default=2e-3, gt=0)
@@ -218,12 +236,12 @@ def sections(kind: type[BaseModel] = Config, name: str = "") -> Iterator[tuple[s
             yield from sections(field.annotation, f"{name}{key}.")
 
 
-_READ_BY = {
+_NOT_READ_BY = {
     f"{name}.{key}": mark.rules
     for name, section in sections()
     for key, field in section.model_fields.items()
     for mark in field.metadata
-    if isinstance(mark, ReadBy)
+    if isinstance(mark, NotReadBy)
 }
 
 
@@ -253,7 +271,7 @@ def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] |
     config = parse(tree)
     learn = config.learn
     for key in _keys(tree):
-        if learn.rule not in _READ_BY.get(key, (learn.rule,)):
+        if learn.rule != "auto" and {*learn.rule.split("+")} <= {*_NOT_READ_BY.get(key, ())}:
             raise ConfigError(f"setting {key} has no effect with learn.rule {learn.rule}: leave it out")
         if key == "learn.opsd.top_k" and learn.opsd.divergence != "top_k":
             raise ConfigError(f"setting {key} has no effect unless learn.opsd.divergence is top_k")
@@ -270,7 +288,11 @@ def parse(tree: Mapping[str, Any]) -> Config:
     except ValidationError as e:
         first = e.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        reason = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        reason = (
+            "there is no such setting"
+            if first["type"] == "extra_forbidden"
+            else first["msg"].removeprefix("Value error, ")
+        )
         raise ConfigError(f"setting {key}: {reason} (see docs/settings.md)") from e
 
 

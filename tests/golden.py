@@ -24,25 +24,18 @@ from nightschool.night.dream import dream as dream_it
 from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
 from nightschool.types import Feedback, Message
+from tests.helpers import QUICK
 
 LOSSES = Path(__file__).with_name("golden.json")
-QUICK = {
+FIRST = QUICK | {
     "model.dtype": "float32",
-    "learn.rank": "4",
     "learn.lr": "0.02",
     "learn.steps": "4",
-    "learn.batch_size": "4",
-    "learn.max_new_tokens": "1",
     "learn.anchors": "2",
-    "learn.variations": "24",
-    "learn.held_back": "24",
-    "learn.self_asked": "0",
-    "learn.round_steps": "2",
-    "gate.kl_budget": "100",
     "gate.alpha": "0.99",
 }
 # The second night: small steps, so that rounding does not grow.
-SECOND = QUICK | {
+SECOND = FIRST | {
     "learn.lr": "0.001",
     "learn.steps": "6",
     "learn.max_new_tokens": "6",
@@ -114,7 +107,7 @@ def trace(model: Path, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         first = folder / "first"
         with closing(Store.open(first)) as store:
             like(store, "sum", [Message("assistant", SUM[0]), Message("user", SUM[1])])
-        losses, sha = dream(model, first, QUICK)
+        losses, sha = dream(model, first, FIRST)
         with closing(Store.open(first)) as store:
             assert store.versions.live() == "nightschool@1"
             for name, turns in WORK.items():

@@ -21,10 +21,10 @@ ALLOWED = {
     "lessons": {"engines"},
     "versions": {"engines"},
     "learn": {"engines", "models", "lessons"},
-    "gate": {"engines", "models", "learn", "lessons"},
+    "measure": {"engines", "models", "learn"},
+    "gate": set(),
     "serve": {"engines", "store", "versions"},
-    "night": {"engines", "models", "store", "versions", "lessons", "learn", "gate"},
-    "checks": set(),
+    "night": {"engines", "models", "store", "versions", "lessons", "learn", "measure", "gate"},
 }
 COMMON = {"types", "errors", "config", "seeds", "__init__"}
 
@@ -66,6 +66,8 @@ def test_arrows_between_rooms(room: str) -> None:
     [
         "import nightschool.types, nightschool.store, nightschool.serve, nightschool.cli",
         "import nightschool.lessons.build, nightschool.versions.files, nightschool.engines.scripted",
+        "import nightschool.measure.cases, nightschool.measure.evaluate, nightschool.measure.probes",
+        "import nightschool.gate.verdict",
         "import nightschool.night.queue, nightschool.night.launch, nightschool.night.schedule",
         "import sys, typer\nfrom nightschool.cli.main import app, main\n"
         "for command in [[], *([name] for name in typer.main.get_group(app).commands)]:\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nightschool.checks import Case, Check
+from nightschool.measure.cases import Case, Check
 from nightschool.types import Message, Session, Tools
 
 UNSEEN, ADJACENT = 40, 20  # cases of a suite: one more right answer is 0.025 and 0.05

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from bench.work.cases import ADJACENT, UNSEEN, CaseSpec, Suite, conversation, exactly, suite
 from bench.work.tools import tools
 from bench.work.words import Draw
-from nightschool.checks import Check
+from nightschool.measure.cases import Check
 from nightschool.types import Message
 
 # Payments: a mail becomes a line in the house's format. Adjacent: the mail in other words (`wording`), or

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.work.cases import ADJACENT, UNSEEN, CaseSpec, Suite, conversation, suite
 from bench.work.words import Draw
-from nightschool.checks import Check
+from nightschool.measure.cases import Check
 from nightschool.types import Message, ToolCall, Tools
 
 

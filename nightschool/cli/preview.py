@@ -29,11 +29,11 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
         load(model, store, live)
         judged = store.sessions.judged(session_id), store.feedback.signals(session_id)
         (lesson,) = select([judged], config.learn)
-        room = encode(model, lesson, live, config.learn)
+        encoded = encode(model, lesson, live, config.learn)
     return {
         "session": session_id,
         "version": live,
-        **room.report(),
+        **encoded.report(),
         "practice": [
             {
                 "id": candidate.example.id,
@@ -41,11 +41,11 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
                 "request": candidate.example.text,
                 "prompt_tokens": len(candidate.example.student),
                 "answer": model.decode(candidate.answer),
-                "known": candidate.example.checked,
+                "known": candidate.example.verifier is not None,
                 "gap": round(candidate.gap, 3),
                 "dropped": candidate.rejected_because,
             }
-            for candidate in room.candidates
+            for candidate in encoded.candidates
         ],
     }
 

@@ -17,7 +17,7 @@ from nightschool.store import Store
 
 if TYPE_CHECKING:
     from nightschool.learn.trainer import StepReport
-    from nightschool.night.dream import Outcome
+    from nightschool.night.outcome import Outcome
 
 
 def dream(config: Config, home: Path, sessions: Sequence[str], console: Console) -> Outcome:

@@ -82,7 +82,7 @@ def eval_(
     as_json: Json = False,
 ) -> None:
     """Answer the cases of CASES.jsonl greedily and check the answers."""
-    from nightschool.checks import read_cases
+    from nightschool.measure.cases import read_cases
     from nightschool.serve.wire import parse_messages
 
     # What the user got wrong is found before torch and the model are loaded.
@@ -91,7 +91,7 @@ def eval_(
         name = store.versions.live() if version == LIVE else version
         directory = None if name == BASE else Path(store.versions.get(name).path)
         session = store.sessions.get(with_session) if with_session else None
-    from nightschool.evaluate import evaluate
+    from nightschool.measure.evaluate import evaluate
     from nightschool.models import hf
 
     model = hf.load(config(context).model)

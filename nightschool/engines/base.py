@@ -127,8 +127,11 @@ class Engine(Text, Protocol):
     def generate(
         self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
     ) -> list[Generation]:
-        """Answer all requests behind `prefix`, at most `at_once` together; the answers in the same order."""
-        ...
+        """Answer all requests behind `prefix`, at most `at_once` together; the answers in the same order.
+
+        This one steps a `batch` until all have answered; an engine elsewhere does without.
+        """
+        return drain(self.batch(prefix), requests, at_once)
 
     def batch(
         self,
@@ -179,7 +182,7 @@ class Engine(Text, Protocol):
 
 
 def drain(batch: Batch, requests: Sequence[GenerateRequest], at_once: int) -> list[Generation]:
-    """`Engine.generate` for engines that decode in a batch of their own: step it until all have answered."""
+    """Step a batch until all requests, at most `at_once` together, have their answers; in the same order."""
     out = [Generation() for _ in requests]
     waiting, owner = list(range(len(requests)))[::-1], dict[int, int]()
     while waiting or len(batch):

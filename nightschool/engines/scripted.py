@@ -8,15 +8,13 @@ from pathlib import Path
 
 from nightschool.engines import tools as plain_tools
 from nightschool.engines.base import (
-    AT_ONCE,
+    Engine,
     FinishReason,
     GenerateRequest,
-    Generation,
     Prefix,
     PromptAnswer,
     TokenOut,
     Tokens,
-    drain,
 )
 from nightschool.errors import ContextTooLong, ModelError, VersionError
 from nightschool.types import BASE, Message, Tools
@@ -44,8 +42,8 @@ class TextPrefix:
         return len(self.tokens)
 
 
-class ScriptedModel:
-    """An `Engine`. Tokens are Unicode code points, EOS is 0. `before_step` runs before every step."""
+class ScriptedModel(Engine):
+    """Tokens are Unicode code points, EOS is 0. `before_step` runs before every step."""
 
     prefill_chunk = 256  # no effect: prompts are read at once
 
@@ -67,18 +65,7 @@ class ScriptedModel:
     def decode(self, tokens: Tokens) -> str:
         return "".join(chr(t) for t in tokens if t != EOS)
 
-    def generate(
-        self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
-    ) -> list[Generation]:
-        return drain(self.batch(prefix), requests, at_once)
-
-    def batch(
-        self,
-        prefix: Prefix | None = None,
-        *,
-        prefill_chunk: int | None = None,
-        prefix_cache_tokens: int = 0,
-    ) -> ScriptedBatch:
+    def batch(self, prefix: Prefix | None = None, **ignored: object) -> ScriptedBatch:
         return ScriptedBatch(self, prefix.tokens if prefix else ())
 
     def prefix(self, tokens: Tokens, version: str = BASE) -> TextPrefix:

@@ -14,83 +14,83 @@ import torch
 from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer, respond
-from nightschool.learn.examples import Course, Example
-from nightschool.learn.rules.common import RuleContext
+from nightschool.learn.examples import Example, PracticeSet
+from nightschool.learn.rule import RuleContext
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel, logprobs
 
-GAP = 0.05  # nats per token: less is no lesson
-SURE = -0.7  # nats per token: how sure the teacher must be of its answer to a question it asked itself
-_TOGETHER = 16  # scored in one forward
+GAP = 0.05  # nats per token: a smaller gap is no lesson (chosen, not measured)
+SURE = -0.7  # mean log-probability of the teacher's answer to a question it asked itself (chosen: about 1/2)
+_TOGETHER = 16  # pairs scored in one forward
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A practice request that was looked at. `answer` is the example's or, where the teacher came to no end,
-    what it said until then; `gap` in nats per token; `rejected_because`: why it is not practised, if so."""
+    """A practice request that was looked at."""
 
     example: Example
-    answer: tuple[int, ...]
-    gap: float
-    rejected_because: str | None = None
+    answer: tuple[int, ...]  # the example's or, where the teacher came to no end, what it said until then
+    gap: float  # nats per token
+    rejected_because: str | None = None  # None: it is practised
 
 
-def admit(teaching: RuleContext, courses: Sequence[Course]) -> list[tuple[Course, list[Candidate]]]:
-    """For each course (a stretch of one session; all have the same examples) the candidates that it is the
-    best teacher for. Each one's example has an answer, where the teacher ends its own, and the teacher's
-    final hidden states that predict it."""
-    asked = [_candidates(teaching, course) for course in courses]
-    best = [max(range(len(courses)), key=lambda c: asked[c][i].gap) for i in range(len(asked[0]))]
+def admit(context: RuleContext, sets: Sequence[PracticeSet]) -> list[tuple[PracticeSet, list[Candidate]]]:
+    """For each set (a stretch of one session; all have the same examples), the candidates that it teaches
+    best. Each one's example comes back with an answer, where the teacher ended its own, and the teacher's
+    hidden states for it."""
+    found = [_candidates(context, one) for one in sets]
+    best = [max(range(len(sets)), key=lambda s: found[s][i].gap) for i in range(len(found[0]))]
     return [
-        (course, [candidate for i, candidate in enumerate(asked[c]) if best[i] == c])
-        for c, course in enumerate(courses)
+        (one, [candidate for i, candidate in enumerate(found[s]) if best[i] == s])
+        for s, one in enumerate(sets)
     ]
 
 
 def report(candidates: Sequence[Candidate]) -> dict[str, dict[str, int]]:
     """How many of each kind are practised, and why how many are not."""
     return {
-        "practised": dict(Counter(s.example.kind for s in candidates if not s.rejected_because)),
+        "practised": dict(Counter(c.example.kind for c in candidates if not c.rejected_because)),
         "dropped": dict(
-            Counter(f"{s.example.kind}: {s.rejected_because}" for s in candidates if s.rejected_because)
+            Counter(f"{c.example.kind}: {c.rejected_because}" for c in candidates if c.rejected_because)
         ),
     }
 
 
 @dataclass(frozen=True)
 class _View:
-    """How somebody sees an answer: final hidden states, mean log-probability, whether it would be theirs."""
+    """How somebody sees an answer: the final hidden states that predict it, its mean log-probability (nats
+    per token), and whether greedy decoding would give it."""
 
-    hidden_AD: Tensor
+    hidden_AW: Tensor
     logprob: float
     right: bool
 
 
-def _candidates(teaching: RuleContext, course: Course) -> list[Candidate]:
-    model, teacher = teaching.model, course.teacher
-    said = _own_answers(teaching, course)
-    answers = [d.answer or said[d.id][0] for d in course.examples]
-    asked = list(zip(course.examples, answers, strict=True))
-    alone = _views(model, teaching.live, [(d.student, a) for d, a in asked])
-    taught = _views(model, teacher, [(d.teacher, a) for d, a in asked], course.prefix)
-    # Who would answer right needs not be told the answer: to be told in the middle of a tool flow confuses.
-    unsure = [i for i, d in enumerate(course.examples) if d.informed and not taught[i].right]
-    if teaching.config.opsd.reference_fraction:
-        told = [(course.examples[i].informed or (), answers[i]) for i in unsure]
-        knowing = dict(zip(unsure, _views(model, teacher, told, course.prefix), strict=True))
-    else:
-        knowing = {}
+def _candidates(context: RuleContext, practice: PracticeSet) -> list[Candidate]:
+    model, examples = context.model, practice.examples
+    own = _own_answers(context, practice)
+    answers = [e.answer or own[e.id][0] for e in examples]
+    student = _views(model, context.live, [(e.student, a) for e, a in zip(examples, answers, strict=True)])
+    behind = [(e.teacher, a) for e, a in zip(examples, answers, strict=True)]
+    teacher = _views(model, practice.teacher, behind, practice.prefix)
+    # Show the reference only to a teacher that is wrong without it: shown in the middle of a tool flow it
+    # skips a step (docs/log.md, 2026-11-25).
+    unsure = [i for i, e in enumerate(examples) if e.informed and not teacher[i].right]
+    informed = {}
+    if context.config.opsd.reference_fraction:
+        shown = [(examples[i].informed or (), answers[i]) for i in unsure]
+        informed = dict(zip(unsure, _views(model, practice.teacher, shown, practice.prefix), strict=True))
     out = []
-    for i, (example, answer) in enumerate(asked):
-        view = knowing.get(i, taught[i])
+    for i, (example, answer) in enumerate(zip(examples, answers, strict=True)):
+        view = informed.get(i, teacher[i])
         settled = replace(
             example,
-            answer=answer if example.answer is not None or said[example.id][1] else None,
-            informed=example.informed if i in knowing else None,
-            teacher_hidden_AD=view.hidden_AD,
+            answer=answer if example.answer is not None or own[example.id][1] else None,
+            informed=example.informed if i in informed else None,
+            teacher_hidden_AW=view.hidden_AW,
         )
-        gap = view.logprob - alone[i].logprob
-        out.append(Candidate(settled, answer, gap, _refusal(example, gap, view, alone[i])))
+        gap = view.logprob - student[i].logprob
+        out.append(Candidate(settled, answer, gap, _refusal(example, gap, view, student[i])))
     return out
 
 
@@ -110,17 +110,17 @@ def _views(
 ) -> list[_View]:
     out = []
     hidden = model.hidden(pairs, version, prefix, at_once=_TOGETHER)
-    for (_, answer), hidden_AD in zip(pairs, hidden, strict=True):
-        logits_AV, answer_A = model.logits(hidden_AD), torch.tensor(list(answer), device=model.device)
-        sure = float(logprobs(logits_AV, answer_A).mean())
+    for (_, answer), hidden_AW in zip(pairs, hidden, strict=True):
+        logits_AV, answer_A = model.logits(hidden_AW), torch.tensor(list(answer), device=model.device)
+        logprob = float(logprobs(logits_AV, answer_A).mean())
         right = bool((logits_AV.argmax(-1) == answer_A).all())
-        out.append(_View(hidden_AD, sure, right))
+        out.append(_View(hidden_AW, logprob, right))
     return out
 
 
-def _own_answers(teaching: RuleContext, course: Course) -> dict[str, tuple[tuple[int, ...], bool]]:
+def _own_answers(context: RuleContext, practice: PracticeSet) -> dict[str, tuple[tuple[int, ...], bool]]:
     """What the teacher says where no right answer is known, and whether it came to an end."""
-    unknown = [d for d in course.examples if d.answer is None]
-    prompts, longest = [d.teacher for d in unknown], teaching.config.max_new_tokens
-    said = respond(teaching.model, prompts, course.teacher, longest, course.prefix)
-    return {d.id: (tuple(a.tokens), a.finish == "stop") for d, a in zip(unknown, said, strict=True)}
+    unknown = [e for e in practice.examples if e.answer is None]
+    prompts, longest = [e.teacher for e in unknown], context.config.max_new_tokens
+    generations = respond(context.model, prompts, practice.teacher, longest, practice.prefix)
+    return {e.id: (tuple(g.tokens), g.finish == "stop") for e, g in zip(unknown, generations, strict=True)}

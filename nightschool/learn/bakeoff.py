@@ -1,24 +1,32 @@
-"""`auto`: several rules learn for a few steps each; the one that held-back practice likes best goes on."""
+"""`auto`: several rules learn for a few steps each; the one that steering probes like best goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from nightschool.config import LearnConfig
-from nightschool.learn.trainer import Progress
+from nightschool.learn.rule import RuleContext
+from nightschool.learn.rules import make
+from nightschool.learn.student import Progress, Student
+from nightschool.learn.trainer import Practice, Report, train
 from nightschool.models.lora import Adapter
 
 CANDIDATES = ("opsd", "trd-from-error", "opsd+rlvr")  # cheapest first: of equals the first wins
-Train = Callable[[str, int, Adapter, Path], Progress]  # a rule's name, steps in all, student, folder
 
 
-def bakeoff(train: Train, config: LearnConfig, student: Adapter, folder: Path) -> Progress:
-    """Each candidate gets `config.auto.bakeoff_steps` from the same start; the winner's own checkpoint goes
-    on to all steps, so that nothing of what it did is lost. Leaves the result in `student`."""
+def bakeoff(
+    context: RuleContext, practice: Practice, adapter: Adapter, folder: Path, report: Report
+) -> Progress:
+    """Each candidate gets `learn.auto.bakeoff_steps` from the same start; the winner goes on from its own
+    checkpoint to all steps, so that nothing of what it did is lost. Leaves the result in `adapter`."""
+    config = context.config
     trial = min(config.auto.bakeoff_steps, config.steps)
-    found = {name: train(name, trial, student.copy(), folder / name) for name in CANDIDATES}
-    winner = max(CANDIDATES, key=lambda name: found[name].best_accuracy)
-    progress = train(winner, config.steps, student, folder / winner)
+
+    def run(name: str, start: Adapter, steps: int) -> Progress:
+        student = Student(start, config, folder / name)
+        return train(context, make(name, context), practice, student, steps, report)
+
+    tried = {name: run(name, adapter.copy(), trial) for name in CANDIDATES}
+    winner = max(CANDIDATES, key=lambda name: tried[name].best_accuracy)
+    progress = run(winner, adapter, config.steps)
     progress.rule = winner
     return progress

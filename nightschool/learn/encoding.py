@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nightschool.config import LearnConfig
 from nightschool.learn.admission import Candidate, admit, report
-from nightschool.learn.examples import Course, course, stretches
-from nightschool.learn.rules.common import RuleContext
+from nightschool.learn.examples import Example, PracticeSet, practice_set, stretches
+from nightschool.learn.rule import RuleContext
 from nightschool.lessons.self_asked import ask
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
@@ -17,18 +17,15 @@ from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
 
 @dataclass(frozen=True)
 class EncodedLesson:
-    """One lesson, encoded. `parts`: the lesson with each stretch of its session that fits into the context
-    (one, as a rule), `courses` what is practised with them; the probes that steer the training and those of
-    the gate; and what became of every practice request. `ceiling`: the share of probes with a known answer
-    that the teacher, session in context, gets right."""
+    """One lesson, encoded."""
 
     lesson: Lesson
-    parts: tuple[Lesson, ...]
-    courses: tuple[Course, ...]
-    steer: tuple[Probe, ...]
-    gate: tuple[Probe, ...]
-    ceiling: float | None
-    candidates: tuple[Candidate, ...]
+    parts: tuple[Lesson, ...]  # the lesson with each stretch of its session that fits (one, as a rule)
+    sets: tuple[PracticeSet, ...]  # what is practised, by stretch
+    steer: tuple[Probe, ...]  # probes that decide when training stops
+    gate: tuple[Probe, ...]  # probes that only the gate sees
+    ceiling: float | None  # share of probes with a known answer that the teacher gets right
+    candidates: tuple[Candidate, ...]  # every practice request that was looked at
     drops: tuple[Drop, ...]
 
     def report(self) -> dict[str, Any]:
@@ -37,9 +34,9 @@ class EncodedLesson:
             **report(self.candidates),
             "held_back": len(self.steer) + len(self.gate),
             "ceiling": self.ceiling,
-            "teacher": self.courses[0].teacher if self.courses else None,
-            "session_tokens": sum(course.prefix.length for course in self.courses),
-            "session_kv_bytes": sum(kv.nbytes for course in self.courses for kv in course.prefix.layers),
+            "teacher": self.sets[0].teacher if self.sets else None,
+            "session_tokens": sum(one.prefix.length for one in self.sets),
+            "session_kv_bytes": sum(kv.nbytes for one in self.sets for kv in one.prefix.layers),
             "stretches": [len(part.context) for part in self.parts],
             "drops": [[drop.what, drop.reason] for drop in self.drops],
         }
@@ -60,21 +57,19 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
         share = -(-config.self_asked // len(parts))
         requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
     held = {r.id: i for i, r in enumerate(lesson.held_back)}
-    # A check that is held back needs no teacher to be measured by.
-    sure = {r.id for r in lesson.held_back if r.expected is not None}
-    taught, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), sure)
-    checks = [d for d in (taught[0].examples if taught else ()) if d.id in sure]
-    looked_at = [replace(c, examples=tuple(d for d in c.examples if d.id not in sure)) for c in taught]
-    admitted = admit(RuleContext(model, version, config), looked_at) if taught else []
-    answered = [
-        (s.example, s.answer) for _, candidates in admitted for s in candidates if s.example.id in held
-    ]
-    probes = [d.probe(answer) for d, answer in [*((d, d.answer or ()) for d in checks), *answered]]
+    # A check with a known answer needs no teacher to be measured by.
+    known = {r.id for r in lesson.held_back if r.expected is not None}
+    sets, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), known)
+    checks = [e.probe(e.answer or ()) for e in (sets[0].examples if sets else ()) if e.id in known]
+    open_ = [_only(one, lambda e: e.id not in known) for one in sets]
+    admitted = admit(RuleContext(model, version, config), open_) if sets else []
+    candidates = [candidate for _, looked_at in admitted for candidate in looked_at]
+    probes = [*checks, *(c.example.probe(c.answer) for c in candidates if c.example.id in held)]
     probes.sort(key=lambda probe: held[probe.id])
     practised = [
-        replace(course, examples=tuple(c.example for c in fit if c.example.id not in held))
-        for course, candidates in admitted
-        for fit in [[c for c in candidates if not c.rejected_because]]
+        replace(one, examples=tuple(c.example for c in fit if c.example.id not in held))
+        for one, looked_at in admitted
+        for fit in [[c for c in looked_at if c.rejected_because is None]]
     ]
     return EncodedLesson(
         lesson,
@@ -83,9 +78,13 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
         ceiling=ceiling,
-        candidates=tuple(s for _, candidates in admitted for s in candidates if s.example.id not in held),
+        candidates=tuple(c for c in candidates if c.example.id not in held),
         drops=(*lesson.drops, *drops, *too_long),
     )
+
+
+def _only(one: PracticeSet, wanted: Callable[[Example], bool]) -> PracticeSet:
+    return replace(one, examples=tuple(e for e in one.examples if wanted(e)))
 
 
 def _best_taught(
@@ -94,34 +93,36 @@ def _best_taught(
     requests: Sequence[PracticeRequest],
     versions: Iterable[str],
     checks: Collection[str],
-) -> tuple[list[Course], float | None]:
-    """The courses of the version that gets most checks right, the first one of equals, and their share."""
+) -> tuple[list[PracticeSet], float | None]:
+    """The sets of the version that gets most checks right, the first one of equals, and its share of them."""
     if not requests:
         return [], None
     found = []
     for version in versions:
-        taught = [course(model, part, requests, version) for part in parts]
-        found.append((taught, _ceiling(model, taught, checks)))
+        sets = [practice_set(model, part, requests, version) for part in parts]
+        found.append((sets, _ceiling(model, sets, checks)))
         if found[-1][1] in (None, 1.0):
             break  # none can be better, or nothing says which is
-    return max(found, key=lambda one: one[1] or 0.0)
+    return max(found, key=lambda candidate: candidate[1] or 0.0)
 
 
-def _ceiling(model: HFModel, taught: Sequence[Course], checks: Collection[str]) -> float | None:
+def _ceiling(model: HFModel, sets: Sequence[PracticeSet], checks: Collection[str]) -> float | None:
     """Share of the checks that the teacher gets right with one of the stretches in its context."""
     if not checks:
         return None
     right = [
-        model.agrees([(d.teacher, d.answer or ()) for d in c.examples if d.id in checks], c.teacher, c.prefix)
-        for c in taught
+        model.agrees(
+            [(e.teacher, e.answer or ()) for e in one.examples if e.id in checks], one.teacher, one.prefix
+        )
+        for one in sets
     ]
-    return sum(any(one) for one in zip(*right, strict=True)) / len(checks)
+    return sum(any(check) for check in zip(*right, strict=True)) / len(checks)
 
 
 def _short_enough(
     model: HFModel, requests: Sequence[PracticeRequest], longest: int
 ) -> tuple[list[PracticeRequest], list[Drop]]:
-    """Without the replays that stand behind too much: to read it at every step would cost too much."""
+    """Without the replays that stand behind so much that reading it at every step would cost too much."""
     fine, drops = [], []
     for request in requests:
         size = len(model.encode(request.messages, request.tools)) if request.kind == "replayed" else 0

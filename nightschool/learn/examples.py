@@ -5,32 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, answers
+from nightschool.engines.base import Engine, Text, answers
 from nightschool.errors import DreamError
 from nightschool.models.cache import PrefixCache, common_length
 from nightschool.models.hf import HFModel
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
+class Verifier(Protocol):
+    """What says how right an answer is: a request's known answer, a world's state."""
+
+    def __call__(self, answer: Sequence[int]) -> float:
+        """The reward of the answer's tokens (EOS included): 1.0 is right, 0.0 wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class Says:
+    """Right is what says just `expected` and ends there, however it is cut into tokens."""
+
+    text: Text
+    expected: str
+
+    def __call__(self, answer: Sequence[int]) -> float:
+        ended = bool(answer) and answer[-1] in self.text.eos
+        return float(ended and self.text.decode(answer).strip() == self.expected.strip())
+
+
 @dataclass(frozen=True)
 class Example:
-    """One practice request. The teacher prompts stand behind the lesson's prefix."""
+    """One practice request, in tokens. The teacher's prompts stand behind the prefix of its set."""
 
     id: str
-    student: tuple[int, ...]
-    teacher: tuple[int, ...]
-    informed: tuple[int, ...] | None = None  # the teacher prompt that has the right answer one turn before
-    answer: tuple[int, ...] | None = None  # the right answer, known or the teacher's own; EOS included
-    checked: bool = False  # whether that answer is known to be right
+    student: tuple[int, ...]  # the student's prompt
+    teacher: tuple[int, ...]  # the teacher's prompt
+    informed: tuple[int, ...] | None = None  # the teacher's with the right answer one turn before
+    answer: tuple[int, ...] | None = None  # the reference: the known answer or the teacher's own, with EOS
+    verifier: Verifier | None = None  # None: nothing can say what is right
     kind: str = "recorded"  # of the practice request
-    text: str = ""  # its last turn
-    turns: int = 1  # that the request consists of
-    teacher_hidden_AD: Tensor | None = (
-        None  # the teacher's final hidden states that predict the answer's tokens
-    )
+    text: str = ""  # the request's last turn
+    turns: int = 1  # messages that the request consists of
+    teacher_hidden_AW: Tensor | None = None  # the teacher's hidden states that predict the reference
+
+    def verify(self, answer: Sequence[int]) -> float:
+        """The reward of an answer. Raises ValueError where nothing can say what is right."""
+        if self.verifier is None:
+            raise ValueError(f"example {self.id} has no verifier")
+        return self.verifier(answer)
 
     def probe(self, answer: tuple[int, ...]) -> Probe:
         """The check that the student answers so."""
@@ -38,9 +63,8 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Course:
-    """A lesson ready to be practised: the session's key-value cache, computed once by the version that
-    teaches, and the examples."""
+class PracticeSet:
+    """Examples that share a session: its key-value cache, computed once by the version that teaches."""
 
     session_id: str
     teacher: str
@@ -48,13 +72,15 @@ class Course:
     examples: tuple[Example, ...]
 
 
-def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str) -> Course:
+def practice_set(
+    model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], version: str
+) -> PracticeSet:
     """Encode `requests` of a lesson, taught by `version` with the session in its context.
 
     Raises DreamError where the session leaves no room for a request in the model's context window.
     """
     prompts = [_prompts(model, lesson, request) for request in requests]
-    behind = [tokens for _, plain, knowing in prompts for tokens in (plain, knowing) if tokens]
+    behind = [tokens for _, plain, informed in prompts for tokens in (plain, informed) if tokens]
     # The longest common beginning, whatever the chat template does to earlier turns.
     shared = common_length(behind)
     if (longest := max(map(len, behind))) >= model.context_length:
@@ -67,32 +93,33 @@ def course(model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], 
             id=request.id,
             student=tuple(student),
             teacher=tuple(plain[shared:]),
-            informed=tuple(knowing[shared:]) if knowing else None,
+            informed=tuple(informed[shared:]) if informed else None,
             answer=tuple(model.encode_answer(request.expected)) if request.expected is not None else None,
-            checked=request.expected is not None,
+            verifier=Says(model, request.expected) if request.expected is not None else None,
             kind=request.kind,
             text=request.messages[-1].content,
             turns=request.turns,
         )
-        for request, (student, plain, knowing) in zip(requests, prompts, strict=True)
+        for request, (student, plain, informed) in zip(requests, prompts, strict=True)
     )
-    return Course(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
+    return PracticeSet(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
 
 
 def _prompts(
     model: HFModel, lesson: Lesson, request: PracticeRequest
 ) -> tuple[list[int], list[int], list[int] | None]:
-    """The student's, the teacher's (the session as chat turns, then the request itself: what stands before it
-    is in the session already), and that of a teacher who has the right answer one turn before."""
+    """The student's prompt; the teacher's (the session as chat turns, then only the request itself, since the
+    session holds what stood before it); and, where the right answer is known, the informed teacher's, which
+    has request and answer once more before that."""
     own = request.messages[-request.turns :]
-    knowing = None
+    informed = None
     if request.expected is not None:
-        told = [*lesson.context, *own, Message("assistant", request.expected), *own]
-        knowing = model.encode(told, lesson.tools)
+        shown = [*lesson.context, *own, Message("assistant", request.expected), *own]
+        informed = model.encode(shown, lesson.tools)
     return (
         model.encode(request.messages, lesson.tools),
         model.encode([*lesson.context, *own], lesson.tools),
-        knowing,
+        informed,
     )
 
 
@@ -109,9 +136,12 @@ def answered(model: Engine, lesson: Lesson, texts: Sequence[str], version: str, 
 def stretches(
     model: HFModel, lesson: Lesson, requests: Sequence[PracticeRequest], answer: int
 ) -> tuple[list[Lesson], list[Drop]]:
-    """The lesson with its session in stretches that fit into the model's context window, with room for every
-    request and `answer` tokens; just one for a session that fits whole. Stretches are cut between requests
-    and overlap by one, and each begins with the system turns. A part that fits into none is dropped."""
+    """Split the lesson's session into stretches that fit into the model's context window, each with room for
+    every request and `answer` tokens; a session that fits whole is one stretch. Returns the lesson with each
+    stretch in place of its session, and the exchanges too long for any.
+
+    Stretches are cut between requests and overlap by one exchange; each begins with the system turns.
+    """
 
     def tokens(turns: Sequence[Message]) -> int:
         return len(model.encode(turns, lesson.tools, generate=False))
@@ -119,8 +149,8 @@ def stretches(
     if not requests:
         return [lesson], []
     empty = replace(lesson, context=())
-    asked = max(len(p) for r in requests for p in _prompts(model, empty, r)[1:] if p)
-    room = model.context_length - asked - answer
+    longest = max(len(p) for r in requests for p in _prompts(model, empty, r)[1:] if p)
+    room = model.context_length - longest - answer
     if tokens(lesson.context) <= room:
         return [lesson], []
     system = [m for m in lesson.context if m.role == "system"]

@@ -29,13 +29,13 @@ class Objective(Protocol):
 class Distil:
     """Be like the teacher: `weight` times the mean divergence over all tokens."""
 
-    teacher_ND: Tensor  # the teacher's final hidden states that predict the tokens
+    teacher_NW: Tensor  # the teacher's final hidden states that predict the tokens
     divergence: Divergence
     weight: float = 1.0
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
-        loss_C, gradient_CV = self.divergence(model.logits(self.teacher_ND[tokens]), student_CV)
-        return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_ND))
+        loss_C, gradient_CV = self.divergence(model.logits(self.teacher_NW[tokens]), student_CV)
+        return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_NW))
 
 
 @dataclass(frozen=True)
@@ -46,48 +46,50 @@ class Imitate:
     weight: float = 1.0
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
-        said_N = _flat(self.answers, student_CV.device)
-        loss_C, gradient_CV = _surprise(student_CV, said_N[tokens])
-        return loss_C, gradient_CV.mul_(self.weight / len(said_N))
+        answer_N = _flat(self.answers, student_CV.device)
+        loss_C, gradient_CV = _nll(student_CV, answer_N[tokens])
+        return loss_C, gradient_CV.mul_(self.weight / len(answer_N))
 
 
 @dataclass(frozen=True)
 class Reinforce:
-    """Say more of what was better than the other tries, and stay near the live version: the clipped policy
-    gradient (arXiv 1707.06347, equation 7) with each try's advantage on all of its tokens, and `beta` times
-    KL(student || live)."""
+    """Say more of what earned more than its group, and stay near the live version: the clipped policy
+    gradient (arXiv 1707.06347, equation 7) with each answer's advantage on all of its tokens, and `beta`
+    times KL(student || live)."""
 
     answers: Sequence[Sequence[int]]
     logprobs: Sequence[Sequence[float]]  # of the student that sampled
     advantages: Sequence[float]  # one an answer
-    live_ND: Tensor  # the live version's final hidden states, without the session
+    live_NW: Tensor  # the live version's final hidden states, without the session
     beta: float
-    clip: float = 0.2
+    clip: float = 0.2  # as in that paper
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
-        said_N = _flat(self.answers, student_CV.device)
+        answer_N = _flat(self.answers, student_CV.device)
         advantage_C = _flat(
             [[a] * len(y) for a, y in zip(self.advantages, self.answers, strict=True)], student_CV.device
         )[tokens]
-        calm_C, gradient_CV = reverse_kl(model.logits(self.live_ND[tokens]), student_CV)
-        surprise_C, by_surprise_CV = _surprise(student_CV, said_N[tokens])
-        ratio_C = (-surprise_C - _flat(self.logprobs, student_CV.device)[tokens]).exp()
+        kl_C, gradient_CV = reverse_kl(model.logits(self.live_NW[tokens]), student_CV)
+        nll_C, nll_gradient_CV = _nll(student_CV, answer_N[tokens])
+        ratio_C = (-nll_C - _flat(self.logprobs, student_CV.device)[tokens]).exp()
         clipped_C = ratio_C.clamp(1 - self.clip, 1 + self.clip)
-        worth_C = torch.minimum(ratio_C * advantage_C, clipped_C * advantage_C)
+        surrogate_C = torch.minimum(ratio_C * advantage_C, clipped_C * advantage_C)
         # No gradient where the clipped side is the smaller one: the student went far enough there.
-        pull_C = torch.where(ratio_C * advantage_C <= clipped_C * advantage_C, ratio_C * advantage_C, 0.0)
-        gradient_CV.mul_(self.beta).addcmul_(by_surprise_CV, pull_C[:, None])
-        return self.beta * calm_C - worth_C, gradient_CV.mul_(1 / len(said_N))
+        policy_grad_C = torch.where(
+            ratio_C * advantage_C <= clipped_C * advantage_C, ratio_C * advantage_C, 0.0
+        )
+        gradient_CV.mul_(self.beta).addcmul_(nll_gradient_CV, policy_grad_C[:, None])
+        return self.beta * kl_C - surrogate_C, gradient_CV.mul_(1 / len(answer_N))
 
 
 def _flat(rows: Sequence[Sequence[float]], device: torch.device) -> Tensor:
     return torch.tensor([x for row in rows for x in row], device=device)
 
 
-def _surprise(student_CV: Tensor, said_C: Tensor) -> tuple[Tensor, Tensor]:
-    """-log q(said) and its derivative by the logits, in float32."""
+def _nll(student_CV: Tensor, answer_C: Tensor) -> tuple[Tensor, Tensor]:
+    """-log q(answer) and its derivative by the logits, in float32."""
     logq_CV = student_CV.float().log_softmax(-1)
-    at = said_C[:, None]
+    at = answer_C[:, None]
     loss_C = -logq_CV.gather(1, at)[:, 0]
     gradient_CV = logq_CV.exp_()
     gradient_CV.scatter_add_(1, at, torch.full_like(at, -1, dtype=gradient_CV.dtype))
@@ -105,31 +107,31 @@ def accumulate(model: Trainable, student: str, batches: Sequence[LossBatch]) -> 
     losses at once, without ever holding their [N, V] tensors.
     """
     hidden = model.train_hidden([pair for pairs, _ in batches for pair in pairs], student)
-    return back(model, hidden, [signal for _, signal in batches], [len(pairs) for pairs, _ in batches])
+    return back(model, hidden, [objective for _, objective in batches], [len(pairs) for pairs, _ in batches])
 
 
 def back(
     model: Trainable, hidden: Sequence[Tensor], objectives: Sequence[Objective], counts: Sequence[int]
 ) -> list[Tensor]:
-    """Send each signal back through the final hidden states of its answers (`counts` of them); returns each
-    signal's losses by token [N]."""
+    """Send each objective back through the final hidden states of its answers (`counts` of them); returns
+    each one's losses by token [N]."""
     losses, gradients, start = [], [], 0
-    for signal, count in zip(objectives, counts, strict=True):
-        hidden_ND = torch.cat(list(hidden[start : start + count]))
+    for objective, count in zip(objectives, counts, strict=True):
+        hidden_NW = torch.cat(list(hidden[start : start + count]))
         start += count
-        loss_N, gradient_ND = _through_head(model, signal, hidden_ND.detach())
+        loss_N, gradient_NW = _through_head(model, objective, hidden_NW.detach())
         losses.append(loss_N)
-        gradients.append(gradient_ND)
+        gradients.append(gradient_NW)
     torch.cat(list(hidden)).backward(torch.cat(gradients))
     return losses
 
 
 @torch.no_grad()
-def _through_head(model: Trainable, signal: Objective, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+def _through_head(model: Trainable, objective: Objective, hidden_NW: Tensor) -> tuple[Tensor, Tensor]:
     losses, gradients = [], []
-    for start in range(0, len(hidden_ND), _CHUNK):
+    for start in range(0, len(hidden_NW), _CHUNK):
         tokens = slice(start, start + _CHUNK)
-        loss_C, gradient_CV = signal(model, tokens, model.logits(hidden_ND[tokens]))
+        loss_C, gradient_CV = objective(model, tokens, model.logits(hidden_NW[tokens]))
         losses.append(loss_C)
         gradients.append(model.logits_vjp(gradient_CV))
     return torch.cat(losses), torch.cat(gradients)

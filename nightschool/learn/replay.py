@@ -15,7 +15,7 @@ from nightschool.models.hf import HFModel
 from nightschool.seeds import seed_of, shuffled
 
 Prompt = tuple[int, ...]
-Surprise = Callable[[Sequence[PromptAnswer]], Sequence[float]]  # -log q(answer | prompt) of each, in nats
+NLL = Callable[[Sequence[PromptAnswer]], Sequence[float]]  # of each answer, in nats
 _T = TypeVar("_T")
 
 
@@ -25,13 +25,15 @@ class Anchor:
 
     prompt: Prompt
     answer: tuple[int, ...]
-    hidden_AD: Tensor
+    hidden_AW: Tensor
 
 
 class AnchorPool:
-    """Requests that have nothing to do with any session, where the student is to stay like `version`. It
-    answers them when they are first needed, several steps' worth together, and what it thought is kept: its
-    distributions cost one pass through the output head from then on."""
+    """Requests that have nothing to do with any session, on which the student is held to `version`.
+
+    They are answered when first needed, several steps' worth together. Answers and hidden states are kept, so
+    that later the distributions cost one pass through the output head.
+    """
 
     CHUNK = 32  # requests answered together
 
@@ -74,22 +76,23 @@ class Rehearsal:
     maximally interfered retrieval, arXiv 1908.04742, but by lesson, and without a step that is only tried).
     """
 
-    ASKED = 2  # pairs of a lesson by which it is seen how it fares
-    CALM = 0.05  # nats: what is as good as ever comes up now and then, too
+    SCORED = 2  # pairs scored per lesson to estimate how much it was hurt
+    FLOOR = 0.05  # weight floor (nats), so that unhurt lessons are still rehearsed
 
     def __init__(self, lessons: Sequence[Sequence[PromptAnswer]], seed: int | str) -> None:
-        """`lessons` of (prompt, answer)."""
+        """Each lesson is its pairs of (prompt, right answer); pairs without an answer are left out."""
         known = [[pair for pair in some if pair[1]] for some in lessons]
         self._lessons, self._seed = [some for some in known if some], seed
 
-    def take(self, step: int, count: int, surprise: Surprise) -> list[PromptAnswer]:
-        """`count` pairs for a round that begins with `step`, mixed; `surprise` is the student's then."""
+    def take(self, step: int, count: int, nll: NLL) -> list[PromptAnswer]:
+        """`count` pairs, shuffled, for the round that begins at `step`; `nll` scores with the student as it
+        is then."""
         if not self._lessons or not count:
             return []
         turns = [shuffled(some, self._seed, step) for some in self._lessons]
-        asked = [turn[: self.ASKED] for turn in turns]
-        nats = iter(surprise([pair for some in asked for pair in some]))
-        hurt = [self.CALM + mean(next(nats) for _ in some) for some in asked]
+        scored = [turn[: self.SCORED] for turn in turns]
+        nats = iter(nll([pair for some in scored for pair in some]))
+        hurt = [self.FLOOR + mean(next(nats) for _ in some) for some in scored]
         parts = zip(turns, apportioned(hurt, count), strict=True)
         return shuffled([turn[i % len(turn)] for turn, part in parts for i in range(part)], step)
 

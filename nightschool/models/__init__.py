@@ -15,13 +15,5 @@
 A forward runs packed: one row of tokens, whatever rows of text they are from. Final hidden states go from the
 runner to the losses; logits exist only for a few tokens at a time.
 
-Tensor names end in one letter a dimension (1: a dimension of size 1):
-
-    T  tokens of a packed forward         H  query heads
-    A  tokens of one answer               G  key heads
-    N  tokens of all answers of a loss    D  width of one head
-    C  a chunk of those                   W  width of the model
-    R  rows of a batch, one token each    V  vocabulary
-    B  padded rows                        I  inputs of a linear layer
-    P  past tokens of a row, padded       S, K  queries and keys of a row, padded
+Tensor names end in one letter a dimension: docs/architecture.md has the legend.
 """

@@ -70,7 +70,7 @@ class PrefixPool:
         while sum(len(pooled) for _, pooled in self._caches) > self._max_tokens:
             self._caches.popitem(last=False)
 
-    def find(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
+    def longest_prefix(self, version: str, tokens: tuple[int, ...]) -> Cache | None:
         """The cache of the longest pooled beginning of `tokens`, without their last one: it must be run,
         since its hidden state predicts the answer's first token. None if there is no such beginning."""
         shared = {key: common_beginning(key[1], tokens[:-1]) for key in self._caches if key[0] == version}

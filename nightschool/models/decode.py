@@ -27,7 +27,7 @@ class _Row:
     sampled: list[int] = field(default_factory=list)
 
     @property
-    def unread(self) -> Sequence[int]:
+    def to_prefill(self) -> Sequence[int]:
         return self.request.tokens[length(self.past) :]
 
 
@@ -119,13 +119,13 @@ class RowBatch:
         last: dict[int, Tensor] = {}
         for adapter in {id(row.adapter): row.adapter for row, _ in shares}.values():
             members = [(row, share) for row, share in shares if row.adapter is adapter]
-            parts = [row.unread[:share] for row, share in members]
+            parts = [row.to_prefill[:share] for row, share in members]
             pasts = [self._prefix.layers if self._prefix else row.past for row, _ in members]
             hidden, caches = self._runner.prefill(parts, adapter, pasts)
-            for (row, _), hidden_D, cache in zip(members, hidden, caches, strict=True):
-                row.past, last[row.number] = joined(row.past, cache), hidden_D
-        complete = [row for row, _ in shares if not row.unread]
-        self._waiting = [row for row in self._waiting if row.unread]
+            for (row, _), hidden_W, cache in zip(members, hidden, caches, strict=True):
+                row.past, last[row.number] = joined(row.past, cache), hidden_W
+        complete = [row for row, _ in shares if not row.to_prefill]
+        self._waiting = [row for row in self._waiting if row.to_prefill]
         for row in complete:
             assert row.past
             self._cache.add(row.past, min(row.left, RowCache.GROWTH))
@@ -141,7 +141,7 @@ class RowBatch:
         """Which prompts this step prefills, and how many tokens of each: in the order they came, but none
         takes more than half of a chunk while others wait."""
         if self._prefill_chunk is None:
-            left = most = sum(len(row.unread) for row in self._waiting)
+            left = most = sum(len(row.to_prefill) for row in self._waiting)
         else:
             left = most = self._prefill_chunk
             if len(self._waiting) > 1:
@@ -149,8 +149,8 @@ class RowBatch:
         shares = []
         for row in self._waiting:
             if left and self._pool and row.past is None:
-                row.past = self._pool.find(row.request.version, row.request.tokens)
-            if share := min(left, most, len(row.unread)):
+                row.past = self._pool.longest_prefix(row.request.version, row.request.tokens)
+            if share := min(left, most, len(row.to_prefill)):
                 shares.append((row, share))
                 left -= share
         return shares

@@ -10,17 +10,10 @@ import torch
 from torch import Tensor
 
 from nightschool.config import ModelConfig
-from nightschool.engines.base import (
-    AT_ONCE,
-    GenerateRequest,
-    Generation,
-    Prefix,
-    PromptAnswer,
-    Tokens,
-    drain,
-)
+from nightschool.engines.base import Engine, Prefix, PromptAnswer, Tokens
 from nightschool.errors import ModelError, VersionError
 from nightschool.models import embedded, lora
+from nightschool.models.base import Trainable
 from nightschool.models.cache import PrefixCache, PrefixPool
 from nightschool.models.decode import RowBatch
 from nightschool.models.kernels.processor import instructions
@@ -68,8 +61,8 @@ def _multiplies_bfloat16() -> bool:
     return not instructions().isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
-class HFModel(ChatText):
-    """An `engines.base.Engine` and a `models.base.Trainable`: text, forwards, and adapters by name."""
+class HFModel(ChatText, Engine, Trainable):
+    """Text, forwards, and adapters by name."""
 
     def __init__(self, net: Any, tokenizer: Any, name: str) -> None:
         self.runner = Runner(net)
@@ -79,11 +72,6 @@ class HFModel(ChatText):
         self._adapters: dict[str, lora.Adapter] = {}
 
     # Engine
-
-    def generate(
-        self, requests: Sequence[GenerateRequest], prefix: Prefix | None = None, *, at_once: int = AT_ONCE
-    ) -> list[Generation]:
-        return drain(self.batch(prefix), requests, at_once)
 
     def batch(
         self,
@@ -169,7 +157,7 @@ class HFModel(ChatText):
         return self.runner.logits_vjp(gradient_TV)
 
     def fresh_adapter(self, rank: int, seed: int) -> lora.Adapter:
-        return lora.fresh(self.runner.groups, rank, seed, self.device, self.dtype)
+        return lora.fresh_adapter(self.runner.groups, rank, seed, self.device, self.dtype)
 
     def adapter(self, version: str) -> lora.Adapter | None:
         if version == BASE:

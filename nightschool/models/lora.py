@@ -167,7 +167,7 @@ def add(y: Tensor, x: Tensor, name: str, spans: Spans) -> Tensor:
     return y
 
 
-def fresh(groups: Groups, rank: int, seed: int, device: torch.device, dtype: torch.dtype) -> Adapter:
+def fresh_adapter(groups: Groups, rank: int, seed: int, device: torch.device, dtype: torch.dtype) -> Adapter:
     """A new adapter that changes nothing yet: A uniform as PEFT's (Kaiming, a = sqrt 5), B zero."""
     rng = torch.Generator().manual_seed(seed)
     pairs = {}

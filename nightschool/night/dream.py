@@ -20,9 +20,7 @@ from __future__ import annotations
 import resource
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nightschool.learn.encoding import encode
 from nightschool.learn.trainer import StepReport
@@ -32,31 +30,10 @@ from nightschool.night.judge import Gate, gated, measured
 from nightschool.night.keep import keep, load
 from nightschool.night.learn import learn
 from nightschool.night.memory import LearnedLesson, guards, remember
+from nightschool.night.outcome import Outcome
 from nightschool.night.queue import Plan, checkpoints, collect, ends_on_record
 from nightschool.night.watch import UNWATCHED, Watch
 from nightschool.store import Store
-from nightschool.types import Verdict
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a dream ended; times in seconds, memory in bytes."""
-
-    dream_id: str
-    verdict: Verdict
-    version: str | None
-    seconds: float
-    numbers: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "dream": self.dream_id,
-            "status": "promoted" if self.version else "rejected",
-            "version": self.version,
-            "verdict": self.verdict.to_json(),
-            "seconds": round(self.seconds, 1),
-            **self.numbers,
-        }
 
 
 def dream(

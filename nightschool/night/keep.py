@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nightschool import __version__
 from nightschool.engines.base import answers
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.student import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
@@ -18,12 +18,12 @@ from nightschool.store import Store
 from nightschool.types import BASE, Verdict, Version
 from nightschool.versions import attest, files
 
-ATTESTED = 4  # of each lesson's probes; and half as many unrelated requests
-ATTESTED_TOKENS = 16  # of the answer to an unrelated request
+ATTESTED = 4  # probes of each lesson; and half as many unrelated requests
+ATTESTED_TOKENS = 16  # longest answer to an unrelated request
 
 
 def load(model: HFModel, store: Store, name: str) -> None:
-    """Load a version, its files verified. Raises VersionError."""
+    """Verify a version's files and load it. Raises VersionError."""
     if name != BASE:
         directory = Path(store.versions.get(name).path)
         files.verify(directory)
@@ -66,5 +66,5 @@ def _attested(model: HFModel, lessons: Sequence[LearnedLesson]) -> list[attest.P
     """Right answers of the lessons, and what the student says to unrelated requests."""
     pairs: list[attest.Pair] = [(p.prompt, p.answer) for one in lessons for p in one.probes[:ATTESTED]]
     prompts = encoded(model, probe_anchors()[: ATTESTED // 2])
-    said = answers(model, prompts, STUDENT, ATTESTED_TOKENS)
-    return [*pairs, *zip(prompts, map(model.encode_answer, said), strict=True)]
+    texts = answers(model, prompts, STUDENT, ATTESTED_TOKENS)
+    return [*pairs, *zip(prompts, map(model.encode_answer, texts), strict=True)]

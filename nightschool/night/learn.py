@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightschool.errors import DreamError
-from nightschool.gate.probes import passed
-from nightschool.learn import trainer
 from nightschool.learn.bakeoff import bakeoff
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.interpolate import interpolate_back
 from nightschool.learn.replay import AnchorPool, Rehearsal
-from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import RuleContext
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.rule import RuleContext
+from nightschool.learn.rules import make
+from nightschool.learn.student import STUDENT, Progress, Student
+from nightschool.learn.trainer import Practice, Report, train
 from nightschool.lessons.anchors import encoded, practice_anchors
+from nightschool.measure.probes import passed
 from nightschool.models import lora
 from nightschool.models.hf import HFModel
 from nightschool.night.memory import LearnedLesson, steering_probes
@@ -29,60 +29,47 @@ ANCHOR_TOKENS = 32  # of the answer to an unrelated request
 def learn(
     model: HFModel,
     plan: Plan,
-    rooms: Sequence[EncodedLesson],
+    lessons: Sequence[EncodedLesson],
     earlier: Sequence[LearnedLesson],
     folder: Path,
-    report: trainer.Report,
-) -> trainer.Progress:
-    """Train the student, which answers as `STUDENT` from then on. It is measured on the probes that steer,
-    those of earlier lessons included, which nobody ever practised: a dream is not done while something old is
-    lost. Raises DreamError where there is nothing to learn."""
+    report: Report,
+) -> Progress:
+    """Train the student, which answers as `STUDENT` from then on. Raises DreamError where there is nothing to
+    learn."""
     config = plan.config.learn
-    courses = [course for room in rooms for course in room.courses]
-    if not courses:
+    practice = _practice(model, plan, lessons, earlier)
+    context = RuleContext(model, plan.parent, config)
+    adapter = start_adapter(model, plan)
+    start = adapter.copy()
+    if config.rule == "auto":
+        progress = bakeoff(context, practice, adapter, folder, report)
+    else:
+        rule, student = make(config.rule, context), Student(adapter, config, folder)
+        progress = train(context, rule, practice, student, config.steps, report)
+    progress.share = interpolate_back(model, start, adapter, progress.kept_accuracy, practice.measure)
+    return progress
+
+
+def _practice(
+    model: HFModel, plan: Plan, lessons: Sequence[EncodedLesson], earlier: Sequence[LearnedLesson]
+) -> Practice:
+    """What tonight is practised, kept and measured with. The steering probes of earlier lessons, which nobody
+    ever practised, count as well: a dream is not done while something old is lost."""
+    sets = [one for lesson in lessons for one in lesson.sets]
+    if not sets:
         raise DreamError(
             "these sessions teach nothing that the model does not do already: "
             "`nightschool lessons SESSION` shows what was looked at"
         )
-    anchors = anchor_pool(model, config.seed)
-    tonight = f"{config.seed}:{plan.parent}"  # other requests every night
+    seed = plan.config.learn.seed
+    tonight = f"{seed}:{plan.parent}"  # other requests every night
     rehearsal = Rehearsal([[(p.prompt, p.answer) for p in e.practice] for e in earlier], tonight)
-    steer = [probe for room in rooms for probe in room.steer]
-    known = [shuffled(e.steering, tonight, key=lambda probe: probe.id) for e in earlier]
-    steer += steering_probes(model, plan.parent, known, len(steer))
-
-    def measure() -> Sequence[bool]:
-        return passed(model, steer, STUDENT)
-
-    def train(name: str, steps: int, adapter: lora.Adapter, at: Path) -> trainer.Progress:
-        rule = RULES[name](RuleContext(model, plan.parent, config))
-        limited = config.model_copy(update={"steps": steps})
-        fit = [course for course in courses if rule.eligible(course.examples, 0)]
-        if not fit:
-            raise DreamError(
-                f"the rule {name} can practise none of these sessions: --learn.rule names another"
-            )
-        return trainer.train(
-            model,
-            rule,
-            fit,
-            anchors,
-            rehearsal,
-            adapter,
-            limited,
-            measure=measure,
-            report=report,
-            folder=at,
-        )
-
-    student = start_adapter(model, plan)
-    start = student.copy()
-    if config.rule == "auto":
-        progress = bakeoff(train, config, student, folder)
-    else:
-        progress = train(config.rule, config.steps, student, folder)
-    progress.share = interpolate_back(model, start, student, progress.kept_accuracy, measure)
-    return progress
+    new = [probe for lesson in lessons for probe in lesson.steer]
+    old = [shuffled(e.steering, tonight, key=lambda probe: probe.id) for e in earlier]
+    steering = [*new, *steering_probes(model, plan.parent, old, len(new))]
+    return Practice(
+        sets, anchor_pool(model, seed), rehearsal, measure=lambda: passed(model, steering, STUDENT)
+    )
 
 
 def anchor_pool(model: HFModel, seed: int) -> AnchorPool:

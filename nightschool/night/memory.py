@@ -1,4 +1,4 @@
-"""What earlier lessons are defended with, and what a version writes down of a lesson for later nights."""
+"""What defends earlier lessons, and what a version writes down of a lesson for later nights."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
-from nightschool.gate.probes import passed
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.examples import answered
 from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import requests, standalone
 from nightschool.lessons.feedback import guards as unwanted
+from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
 from nightschool.store import Store
 from nightschool.types import Probe
@@ -23,31 +23,28 @@ from nightschool.versions import files
 
 FORMAT = 1  # of lessons.json; files of before it had a number are read as 1
 REHEARSED = 32  # practice requests of a lesson that later nights rehearse
-ANSWER = 64  # tokens: the longest answer by which a newer session is heard to contradict an older one
+ANSWER = 64  # tokens of the answer that is compared with an earlier check
 
 
 @dataclass(frozen=True)
 class LearnedLesson:
-    """What a version remembers of one session. `probes` are the gate's, `steering` ones decide when later
-    dreams stop, `practice` is rehearsed; `retired` says which earlier checks the session contradicts."""
+    """What a version remembers of one session."""
 
     session: str
-    probes: tuple[Probe, ...] = ()
-    steering: tuple[Probe, ...] = ()
-    practice: tuple[Probe, ...] = ()
-    retired: tuple[dict[str, Any], ...] = ()
+    probes: tuple[Probe, ...] = ()  # the gate's
+    steering: tuple[Probe, ...] = ()  # decide when later dreams stop
+    practice: tuple[Probe, ...] = ()  # rehearsed by later dreams
+    retired: tuple[dict[str, Any], ...] = ()  # earlier checks that this session contradicts
 
     @classmethod
-    def of(cls, room: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
+    def of(cls, lesson: EncodedLesson, retired: Sequence[dict[str, Any]]) -> LearnedLesson:
         """What to remember of a lesson that was learned tonight."""
-        session = room.lesson.session_id
-        examples = [
-            example for course in room.courses for example in course.examples if example.kind != "replayed"
-        ]
+        session = lesson.lesson.session_id
+        examples = [example for one in lesson.sets for example in one.examples if example.kind != "replayed"]
         return cls(
             session,
-            probes=tuple(room.gate),
-            steering=tuple(room.steer),
+            probes=tuple(lesson.gate),
+            steering=tuple(lesson.steer),
             practice=tuple(example.probe(example.answer or ()) for example in examples[:REHEARSED]),
             retired=tuple(record for record in retired if record["by"] == session),
         )
@@ -89,12 +86,12 @@ class LearnedLesson:
 
 
 def write(lessons: Sequence[LearnedLesson], directory: Path) -> None:
-    """As a version keeps them."""
+    """Write the lessons into a version's directory."""
     files.write_json(directory / files.LESSONS, [lesson.to_json() for lesson in lessons])
 
 
 def read(directory: Path) -> list[LearnedLesson]:
-    """Raises VersionError."""
+    """A version's lessons. Raises VersionError where they are missing, damaged or of a later release."""
     return [LearnedLesson.from_json(entry) for entry in files.read_json(directory / files.LESSONS)]
 
 
@@ -106,9 +103,9 @@ class Memory:
     retired: list[dict[str, Any]]
 
 
-def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[EncodedLesson]) -> Memory:
-    """What each version in the live one's lineage wrote down of its lessons, except those learned again and
-    what newer sessions contradict."""
+def remember(model: Engine, store: Store, plan: Plan, lessons: Sequence[EncodedLesson]) -> Memory:
+    """Read what each version of the live one's lineage wrote down of its lessons, without those that are
+    learned again tonight and without checks that newer sessions contradict."""
     found: dict[str, LearnedLesson] = {}
     over: set[str] = set()
     for version in store.versions.lineage(plan.parent):
@@ -117,37 +114,38 @@ def remember(model: Engine, store: Store, plan: Plan, rooms: Sequence[EncodedLes
             over |= {record["id"] for record in lesson.retired}
     kept = [lesson for session, lesson in found.items() if session not in plan.sessions]
     probes = [probe for lesson in kept for probe in lesson.all_probes]
-    retired = [record for room in rooms for record in _contradicted(model, plan.parent, room, probes)]
+    retired = [record for lesson in lessons for record in _contradicted(model, plan.parent, lesson, probes)]
     over |= {record["id"] for record in retired}
     return Memory([lesson.without(over) for lesson in kept], retired)
 
 
 def _contradicted(
-    model: Engine, live: str, room: EncodedLesson, probes: Sequence[Probe]
+    model: Engine, live: str, lesson: EncodedLesson, probes: Sequence[Probe]
 ) -> list[dict[str, Any]]:
-    """The earlier checks that a new session contradicts, and what it makes the model say instead."""
+    """A record of each earlier check that a new session contradicts: its request, what was right (`was`), and
+    what the model says with the session in its context (`now`)."""
     out: dict[str, dict[str, Any]] = {}
-    for part in room.parts:
+    for part in lesson.parts:
         context = part.context
         exchanges = [e for request in requests(context)[0] for e in standalone(context, request)]
-        asked = [p for p in probes if related(p.text, context)]
-        texts = list(dict.fromkeys(p.text for p in asked))
-        said = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
-        for probe in asked:
-            was, now = model.decode(probe.answer).strip(), said[probe.text]
+        doubtful = [p for p in probes if related(p.text, context)]
+        texts = list(dict.fromkeys(p.text for p in doubtful))
+        answers = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
+        for probe in doubtful:
+            was, now = model.decode(probe.answer).strip(), answers[probe.text]
             if contradicts(probe.text, was, now, context, exchanges):
                 record = {"id": probe.id, "request": probe.text, "was": was, "now": now}
-                out[probe.id] = {**record, "by": room.lesson.session_id}
+                out[probe.id] = {**record, "by": lesson.lesson.session_id}
     return list(out.values())
 
 
 def steering_probes(model: Engine, live: str, lessons: Sequence[Sequence[Probe]], count: int) -> list[Probe]:
-    """Up to `count` probes of earlier lessons that the live version gets right, as many of each; of many
-    lessons, two of each (what nobody looks at gets lost unseen)."""
+    """Up to `count` probes of earlier lessons that the live version gets right, equally many of each lesson;
+    more than `count` where that would be fewer than two of each, or a lesson could be lost unseen."""
     count = max(count, 2 * len(lessons))
-    asked = in_turns(lessons)[: 2 * count]
-    right = passed(model, asked, live)
-    return [probe for probe, is_right in zip(asked, right, strict=True) if is_right][:count]
+    looked_at = in_turns(lessons)[: 2 * count]
+    right = passed(model, looked_at, live)
+    return [probe for probe, is_right in zip(looked_at, right, strict=True) if is_right][:count]
 
 
 def guards(model: Engine, store: Store, scope: str) -> dict[str, list[Probe]]:

@@ -24,7 +24,7 @@ from nightschool.store import Store
 from nightschool.types import SHARED, Dream, Session, Signal
 from nightschool.versions import files
 
-LAUNCHES = 3  # of dreams of the same sessions on the same version, by a server by itself: one, and two more
+LAUNCHES = 3  # times a server by itself starts a dream of the same sessions on the same version
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _cut_off(store: Store, scope: str) -> list[Dream]:
 
 
 def _resumed(store: Store, dream: Dream, live: str, wanted: Sequence[str]) -> Plan | None:
-    """Another attempt at a dream; None, and the dream is over, where that makes no sense any more."""
+    """The plan to resume a dream; None, and the dream is failed, where that makes no sense any more."""
     try:
         config = parse(dream.config)
     except ConfigError:
@@ -118,8 +118,8 @@ def collect(store: Store, plan: Plan, folder: Path) -> tuple[Plan, Judged]:
 
 
 def tried(store: Store, scope: str = SHARED) -> bool:
-    """Whether a server that dreams by itself has done what it can for all that is pending: it was rejected,
-    it was promoted and then refused or rolled back, or three launches came to no end."""
+    """Whether a server that dreams by itself is done with all that is pending: a dream of it was rejected, or
+    promoted and then refused or rolled back, or LAUNCHES of them came to no end."""
     live = store.versions.live(scope)
     wanted = set(pending(store, live, scope))
     same = [d for d in store.dreams.all(scope) if d.parent == live and set(d.sessions) == wanted]
@@ -130,9 +130,9 @@ def tried(store: Store, scope: str = SHARED) -> bool:
 
 @contextmanager
 def ends_on_record(store: Store, home: Path, plan: Plan) -> Iterator[None]:
-    """Whatever breaks a dream off is written down: `failed` where to go on would break it again, else
-    `interrupted`. Raises the same, or Interrupted. No version is left behind that is not listed, by this
-    dream or by one that was killed before it."""
+    """Record whatever breaks a dream off: `failed` where resuming would break it again, else `interrupted`.
+    Raises the same error, or Interrupted. Removes versions that are not listed, left behind by this dream or
+    by one that was killed before it."""
     folder = checkpoints(home, plan.id)
     try:
         _sweep(store, home)

@@ -1,4 +1,4 @@
-"""Dreaming by itself: in the hours that are night, after so long without a request."""
+"""When a server starts dreams by itself: within the hours of night, after so long without a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightschool.config import NightConfig
 from nightschool.errors import NightschoolError
 
 log = logging.getLogger(__name__)
-INTERVAL = 60  # seconds between two looks at the clock
+INTERVAL = 60  # seconds between looks at the clock: hours and minutes are all that the settings know
 
 
 class Schedule:

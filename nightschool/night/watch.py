@@ -1,4 +1,4 @@
-"""Who looks on while a dream goes through its stages."""
+"""The observer of a dream: told of its stages and training steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nightschool.learn.trainer import StepReport
 
 
 class Watch(Protocol):
-    """A progress bar, say."""
+    """What a dream reports to, such as a progress bar."""
 
     def stage(self, name: str) -> None:
         """One of the eight stages begins."""
@@ -18,7 +18,7 @@ class Watch(Protocol):
 
 
 class Unwatched:
-    """Nobody looks on."""
+    """Ignores everything."""
 
     def stage(self, name: str) -> None: ...
 

@@ -1,12 +1,14 @@
 """A tiny random model with room for whole sessions, and settings and probes that fit it."""
 
+from typing import Any
+
 import pytest
 
-from nightschool.config import Config, LearnConfig, OpsdConfig
+from nightschool.config import Config, parse
 from nightschool.models.hf import HFModel
 from tests.conftest import tiny_net, tiny_tokenizer
 
-QUICK = {"variations": 4, "held_back": 2, "self_asked": 2, "steps": 2}
+TWO_STEPS = {"variations": 4, "held_back": 2, "self_asked": 2, "steps": 2}
 
 
 @pytest.fixture
@@ -21,20 +23,9 @@ def roomy() -> HFModel:
 def small(monkeypatch: pytest.MonkeyPatch) -> Config:
     """Settings of a dream of two steps; what is measured is as small."""
     for module in ("essay.QUICK_LEARN", "stream.LEARN"):
-        monkeypatch.setattr(f"bench.{module}", QUICK)
+        monkeypatch.setattr(f"bench.{module}", TWO_STEPS)
     monkeypatch.setattr("bench.essay.QUICK_CASES", 2)
     monkeypatch.setattr("bench.measures.INSTRUCTIONS", (("Say yes.", "yes"),))
     monkeypatch.setattr("bench.measures.probe_anchors", lambda: ("Hello.", "Good day."))
-    learn = LearnConfig(
-        steps=2,
-        opsd=OpsdConfig(reference_steps=1),
-        variations=4,
-        held_back=2,
-        self_asked=2,
-        anchors=1,
-        batch_size=2,
-        round_steps=1,
-        max_new_tokens=4,
-        rank=2,
-    )
-    return Config(learn=learn)
+    learn: dict[str, Any] = {"anchors": 1, "batch_size": 2, "round_steps": 1, "max_new_tokens": 4, "rank": 2}
+    return parse({"learn": TWO_STEPS | learn | {"opsd": {"reference_steps": 1}}})

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from nightschool.config import LearnConfig, OpsdConfig
-from nightschool.learn.examples import Course, course
+from nightschool.learn.examples import PracticeSet, practice_set
 from nightschool.learn.replay import AnchorPool, Rehearsal
-from nightschool.learn.rules.common import RuleContext
+from nightschool.learn.rule import Rule, RuleContext
 from nightschool.learn.rules.opsd import OPSD
-from nightschool.learn.trainer import Progress, train
+from nightschool.learn.student import Progress, Student
+from nightschool.learn.trainer import Practice, StepReport, train
 from nightschool.lessons.build import build_lesson
 from nightschool.models.hf import HFModel
 from nightschool.models.lora import Adapter
@@ -40,8 +42,8 @@ def lesson() -> Lesson:
 
 
 @pytest.fixture
-def tiny_course(tiny: HFModel, lesson: Lesson) -> Course:
-    return course(tiny, lesson, lesson.practice, BASE)
+def tiny_set(tiny: HFModel, lesson: Lesson) -> PracticeSet:
+    return practice_set(tiny, lesson, lesson.practice, BASE)
 
 
 def rule(model: HFModel, fraction: float = 0.5, reference_steps: int = 0) -> OPSD:
@@ -62,7 +64,20 @@ def rehearsal(model: HFModel) -> Rehearsal:
 
 
 @pytest.fixture
-def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., tuple[Progress, Adapter]]:
+def learn_by(tiny: HFModel, tiny_set: PracticeSet, tmp_path: Path) -> Callable[[Rule], list[torch.Tensor]]:
+    """Train a fresh adapter by a rule; returns its weights."""
+
+    def run(rule: Rule) -> list[torch.Tensor]:
+        adapter, context = tiny.fresh_adapter(QUICK.rank, QUICK.seed), RuleContext(tiny, BASE, QUICK)
+        practice = Practice([tiny_set], pool(tiny), rehearsal(tiny), lambda: [])
+        train(context, rule, practice, Student(adapter, QUICK, tmp_path), 2, lambda _: None)
+        return list(adapter.parameters())
+
+    return run
+
+
+@pytest.fixture
+def learn(tiny: HFModel, tiny_set: PracticeSet, tmp_path: Path) -> Callable[..., tuple[Progress, Adapter]]:
     """Train a fresh adapter: learn(config, accuracies, folder); `accuracies` are what is measured."""
 
     def run(
@@ -74,22 +89,17 @@ def learn(tiny: HFModel, tiny_course: Course, tmp_path: Path) -> Callable[..., t
         adapter = tiny.fresh_adapter(config.rank, config.seed)
         left = iter(accuracies or [])
 
-        def report(step: object) -> None:
-            if step.step == stop_at:  # type: ignore[attr-defined]
+        def report(step: StepReport) -> None:
+            if step.step == stop_at:
                 raise KeyboardInterrupt
 
-        progress = train(
-            tiny,
-            rule(tiny),
-            [tiny_course],
-            pool(tiny),
-            rehearsal(tiny),
-            adapter,
-            config,
-            measure=lambda: [i < 10 * share for share in [next(left, 0.0)] for i in range(10)],
-            report=report,
-            folder=tmp_path / folder,
-        )
-        return progress, adapter
+        def measure() -> list[bool]:
+            accuracy = next(left, 0.0)
+            return [i < 10 * accuracy for i in range(10)]
+
+        context = RuleContext(tiny, BASE, config)
+        practice = Practice([tiny_set], pool(tiny), rehearsal(tiny), measure)
+        student = Student(adapter, config, tmp_path / folder)
+        return train(context, rule(tiny), practice, student, config.steps, report), adapter
 
     return run

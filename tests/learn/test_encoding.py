@@ -9,9 +9,9 @@ from nightschool.config import LearnConfig
 from nightschool.engines.base import GenerateRequest, Sampling
 from nightschool.learn.admission import GAP, admit, report
 from nightschool.learn.encoding import encode
-from nightschool.learn.examples import Course, course, stretches
-from nightschool.learn.rules import RULES
-from nightschool.learn.rules.common import RuleContext
+from nightschool.learn.examples import PracticeSet, practice_set, stretches
+from nightschool.learn.rule import RuleContext
+from nightschool.learn.rules import make
 from nightschool.lessons.build import build_lesson
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Lesson, Message, PracticeRequest, Session
@@ -26,16 +26,16 @@ def request(text: str, expected: str | None) -> PracticeRequest:
     return PracticeRequest("s/x", "s", (Message("user", text),), "recorded", 1, expected)
 
 
-def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Course) -> None:
-    teaching = RuleContext(tiny, BASE, CONFIG)
-    ((_, candidates),) = admit(teaching, [tiny_course])
-    assert [s.example.id for s in candidates] == [d.id for d in tiny_course.examples]
+def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_set: PracticeSet) -> None:
+    context = RuleContext(tiny, BASE, CONFIG)
+    ((_, candidates),) = admit(context, [tiny_set])
+    assert [s.example.id for s in candidates] == [d.id for d in tiny_set.examples]
     for candidate in candidates:
-        plain = [*tiny_course.prefix.tokens, *candidate.example.teacher]
+        plain = [*tiny_set.prefix.tokens, *candidate.example.teacher]
         (needs_not_be_told,) = tiny.agrees([(plain, candidate.answer)])
         assert (candidate.example.informed is None) >= needs_not_be_told
         prompt = [
-            *tiny_course.prefix.tokens,
+            *tiny_set.prefix.tokens,
             *(candidate.example.informed or candidate.example.teacher),
         ]
         (teacher,) = tiny.score([(prompt, candidate.answer)])
@@ -50,9 +50,9 @@ def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_course: Co
 
 def test_what_the_model_does_already_is_not_practised(tiny: HFModel) -> None:
     lesson = Lesson("s", (Message("user", "hello"), Message("assistant", "there")), (), ())
-    made = course(tiny, lesson, [request("hello", None)], BASE)
+    made = practice_set(tiny, lesson, [request("hello", None)], BASE)
     (own,) = tiny.generate([GenerateRequest(made.examples[0].student, Sampling(3))])
-    known = replace(made, examples=(replace(made.examples[0], answer=tuple(own.tokens), checked=True),))
+    known = replace(made, examples=(replace(made.examples[0], answer=tuple(own.tokens)),))
     ((_, (candidate,)),) = admit(RuleContext(tiny, BASE, CONFIG), [known])
     assert candidate.rejected_because == "the model does that already"
 
@@ -75,7 +75,7 @@ def test_a_long_session_is_split_into_overlapping_stretches(tiny: HFModel) -> No
     assert not dropped
     for part in parts:
         assert part.context[0] == lesson.context[0]  # the system turn
-        course(tiny, part, requests, BASE)  # fits
+        practice_set(tiny, part, requests, BASE)  # fits
     for one, other in itertools.pairwise(parts):
         assert one.context[-2:] == other.context[1:3]  # the last request again
     covered = {m for part in parts for m in part.context}
@@ -94,12 +94,12 @@ def test_a_short_session_is_one_stretch_and_a_turn_that_fits_nowhere_is_reported
 
 def test_each_practice_request_goes_to_the_stretch_that_teaches_it_best(tiny: HFModel) -> None:
     lesson = long_session(12)
-    room = encode(tiny, lesson, BASE, CONFIG.model_copy(update={"replay_tokens": 100}))
-    assert len(room.parts) > 1
-    assert room.report()["stretches"] == [len(part.context) for part in room.parts]
-    practised = [d.id for c in room.courses for d in c.examples]
+    encoded = encode(tiny, lesson, BASE, CONFIG.model_copy(update={"replay_tokens": 100}))
+    assert len(encoded.parts) > 1
+    assert encoded.report()["stretches"] == [len(part.context) for part in encoded.parts]
+    practised = [e.id for one in encoded.sets for e in one.examples]
     assert len(practised) == len(set(practised))
-    assert any("more than learn.replay_tokens" in drop.reason for drop in room.drops)
+    assert any("more than learn.replay_tokens" in drop.reason for drop in encoded.drops)
 
 
 def test_nothing_but_what_the_model_says_is_ever_learned() -> None:
@@ -109,9 +109,9 @@ def test_nothing_but_what_the_model_says_is_ever_learned() -> None:
     net.config.max_position_embeddings = 4096
     tiny = HFModel(net, tiny_tokenizer(), "tiny")
     lesson = build_lesson(FLOWS, seed=0, variations=0, held_back=0)
-    made = course(tiny, lesson, [r for r in lesson.practice if r.kind == "recorded"], BASE)
+    made = practice_set(tiny, lesson, [r for r in lesson.practice if r.kind == "recorded"], BASE)
     whole = tiny.encode(FLOWS.messages, generate=False)
-    rule = RULES["sft"](RuleContext(tiny, BASE, QUICK))
+    rule = make("sft", RuleContext(tiny, BASE, QUICK))
     (step,) = rule.rollouts([rule.eligible(made.examples, 0)], BASE, 0)
     ((pairs, _),) = rule.objectives(made, [step])
     texts = [tiny.tokenizer.decode(list(answer)) for _, answer in pairs]
@@ -137,8 +137,8 @@ def test_who_is_better_with_the_session_in_context_teaches(
     monkeypatch.setattr(
         tiny, "agrees", lambda pairs, version=BASE, prefix=None: [right[version]] * len(pairs)
     )
-    room = encode(tiny, lesson, "live", CONFIG)
-    assert {c.teacher for c in room.courses} == {BASE}
-    assert (room.ceiling, room.report()["teacher"]) == (1.0, BASE)
+    encoded = encode(tiny, lesson, "live", CONFIG)
+    assert {one.teacher for one in encoded.sets} == {BASE}
+    assert (encoded.ceiling, encoded.report()["teacher"]) == (1.0, BASE)
     right["live"] = True  # of equals the live version
-    assert {c.teacher for c in encode(tiny, lesson, "live", CONFIG).courses} == {"live"}
+    assert {one.teacher for one in encode(tiny, lesson, "live", CONFIG).sets} == {"live"}

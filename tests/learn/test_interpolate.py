@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nightschool.learn.interpolate import interpolate_back
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.student import STUDENT
 from nightschool.models.hf import HFModel
 
 

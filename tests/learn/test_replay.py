@@ -29,21 +29,21 @@ def test_hidden_states_are_the_versions(tiny: HFModel) -> None:
     (logps,) = tiny.score([(anchor.prompt, anchor.answer)], "n@1")
     index = torch.arange(len(anchor.answer)), torch.tensor(anchor.answer)
     torch.testing.assert_close(
-        tiny.logits(anchor.hidden_AD).log_softmax(-1)[index], torch.tensor(logps), atol=1e-5, rtol=1e-5
+        tiny.logits(anchor.hidden_AW).log_softmax(-1)[index], torch.tensor(logps), atol=1e-5, rtol=1e-5
     )
 
 
 def test_no_anchors_is_no_error(tiny: HFModel) -> None:
     assert AnchorPool(tiny, BASE, [], max_tokens=1, seed=0).take(3, 4) == []
-    assert Rehearsal([], 0).take(3, 4, calm) == []
-    assert Rehearsal(lessons(2), 0).take(3, 0, calm) == []
+    assert Rehearsal([], 0).take(3, 4, unhurt) == []
+    assert Rehearsal(lessons(2), 0).take(3, 0, unhurt) == []
 
 
 def lessons(*sizes: int) -> list[list[PromptAnswer]]:
     return [[((lesson,), (lesson, i)) for i in range(size)] for lesson, size in enumerate(sizes)]
 
 
-def calm(pairs: Sequence[PromptAnswer]) -> list[float]:
+def unhurt(pairs: Sequence[PromptAnswer]) -> list[float]:
     return [0.0] * len(pairs)
 
 
@@ -51,20 +51,20 @@ def test_earlier_lessons_share_a_round_and_each_round_is_another() -> None:
     known = lessons(8, 8, 8)
     known[0].append(((0,), ()))  # no answer is known: nothing to rehearse
     rehearsal = Rehearsal([*known, []], "0:v@1")
-    first, again, next_ = (rehearsal.take(step, 12, calm) for step in (0, 0, 4))
+    first, again, next_ = (rehearsal.take(step, 12, unhurt) for step in (0, 0, 4))
     assert Counter(prompt for prompt, _ in first) == {(0,): 4, (1,): 4, (2,): 4}
     assert len(set(first)) == 12
     assert all(answer for _, answer in first)
     assert first == again != next_
-    assert Rehearsal(known, "0:v@2").take(0, 12, calm) != first
+    assert Rehearsal(known, "0:v@2").take(0, 12, unhurt) != first
 
 
 def test_what_the_night_hurts_is_rehearsed_most() -> None:
-    def surprise(pairs: Sequence[PromptAnswer]) -> list[float]:
+    def nll(pairs: Sequence[PromptAnswer]) -> list[float]:
         assert Counter(prompt for prompt, _ in pairs) == {(0,): 2, (1,): 2, (2,): 1}
         return [0.95 if prompt == (1,) else 0.0 for prompt, _ in pairs]
 
-    some = Rehearsal(lessons(8, 4, 1), 0).take(0, 22, surprise)
+    some = Rehearsal(lessons(8, 4, 1), 0).take(0, 22, nll)
     # By 0.05, 1.0 and 0.05 nats; a lesson of fewer comes again.
     assert Counter(prompt for prompt, _ in some) == {(0,): 1, (1,): 20, (2,): 1}
     assert Counter(answer for _, answer in some if answer[0] == 1) == {(1, i): 5 for i in range(4)}

@@ -39,25 +39,25 @@ def test_rows_join_and_leave_between_steps(tiny: HFModel) -> None:
     first, second = batch.add([GenerateRequest(tuple(tokens(i, 4)), Sampling(50)) for i in (0, 1)])
     batch.step()
     (third,) = batch.add([GenerateRequest(tuple(tokens(2, 6)), Sampling(5))])
-    said = [t.token for t in batch.step() if t.row == third]
+    sampled = [t.token for t in batch.step() if t.row == third]
     batch.cancel(first)
-    while len(said) < len(alone):
-        said += [t.token for t in batch.step() if t.row == third]
-    assert said == alone
+    while len(sampled) < len(alone):
+        sampled += [t.token for t in batch.step() if t.row == third]
+    assert sampled == alone
     assert second != third
 
 
 def run_through(batch: RowBatch, requests: list[GenerateRequest]) -> tuple[list[list[int]], list[int]]:
     """The rows' answers, and in which step each got its first token."""
     rows = batch.add(requests)
-    said: dict[int, list[int]] = {row: [] for row in rows}
+    sampled: dict[int, list[int]] = {row: [] for row in rows}
     first: dict[int, int] = {}
     for step in count():
         for token in batch.step():
             first.setdefault(token.row, step)
-            said[token.row].append(token.token)
+            sampled[token.row].append(token.token)
         if not len(batch):
-            return [said[row] for row in rows], [first[row] for row in rows]
+            return [sampled[row] for row in rows], [first[row] for row in rows]
     raise AssertionError
 
 
@@ -68,8 +68,8 @@ def greedy(*prompts: list[int], version: str = "base") -> list[GenerateRequest]:
 def test_a_long_prompt_is_prefilled_in_chunks_and_delays_nobody(tiny: HFModel) -> None:
     requests = greedy(tokens(1, 100), tokens(2, 6), tokens(3, 20))
     whole = [g.tokens for g in tiny.generate(requests)]
-    said, first = run_through(tiny.batch(prefill_chunk=16), requests)
-    assert said == whole
+    sampled, first = run_through(tiny.batch(prefill_chunk=16), requests)
+    assert sampled == whole
     assert first == [8, 0, 3]  # 8 tokens a step while others wait, then 16
     assert run_through(tiny.batch(prefill_chunk=1), requests[1:])[0] == whole[1:]  # the smallest, and it ends
 

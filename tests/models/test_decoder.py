@@ -62,8 +62,12 @@ def test_equals_transformers(kind: str, changes: dict[str, object], body: type) 
     session = tokens(9, 33)
     for (prompt, answer), found in zip(PAIRS, model.score(PAIRS, prefix=model.prefix(session)), strict=True):
         assert found == pytest.approx(plain_logps(oracle, session + prompt, answer), abs=TOLERANCE)
-    (said,) = model.generate([GenerateRequest(tuple(tokens(3, 9)), Sampling(6, temperature=1.0, seed=1))])
-    assert said.logprobs == pytest.approx(plain_logps(oracle, tokens(3, 9), said.tokens), abs=TOLERANCE)
+    (generation,) = model.generate(
+        [GenerateRequest(tuple(tokens(3, 9)), Sampling(6, temperature=1.0, seed=1))]
+    )
+    assert generation.logprobs == pytest.approx(
+        plain_logps(oracle, tokens(3, 9), generation.tokens), abs=TOLERANCE
+    )
 
 
 def test_both_run_the_same_adapter() -> None:
@@ -88,9 +92,11 @@ def test_bfloat16_on_packed_weights_stays_close() -> None:
     model = HFModel(net("llama").to(torch.bfloat16), tiny_tokenizer(), "llama")
     model.publish("a@1", randomised(model))
     prompt = tokens(3, 9)
-    (said,) = model.generate([GenerateRequest(tuple(prompt), Sampling(6, temperature=1.0, seed=1), "a@1")])
-    (scored,) = model.score([(prompt, said.tokens)], "a@1")  # in one forward, on plain weights
-    assert said.logprobs == pytest.approx(scored, abs=0.3)
+    (generation,) = model.generate(
+        [GenerateRequest(tuple(prompt), Sampling(6, temperature=1.0, seed=1), "a@1")]
+    )
+    (scored,) = model.score([(prompt, generation.tokens)], "a@1")  # in one forward, on plain weights
+    assert generation.logprobs == pytest.approx(scored, abs=0.3)
 
 
 def test_within_its_sliding_window_a_model_attends_like_any_other() -> None:

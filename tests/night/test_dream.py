@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from nightschool.config import Config, load
+from nightschool.config import RULES, Config, load
 from nightschool.errors import Interrupted, NothingToLearn, StoreError
 from nightschool.learn import checkpoint
-from nightschool.learn.rules import RULES
-from nightschool.learn.trainer import STUDENT, StepReport
+from nightschool.learn.student import STUDENT
+from nightschool.learn.trainer import StepReport
 from nightschool.models import hf
 from nightschool.models.hf import HFModel
 from nightschool.night import dream as dream_module
-from nightschool.night.dream import Outcome
 from nightschool.night.dream import dream as dream_it
 from nightschool.night.judge import ungated
+from nightschool.night.outcome import Outcome
 from nightschool.night.queue import resume_or_start, tried
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback, Lesson
@@ -294,7 +294,7 @@ def test_a_dream_goes_on_from_the_version_that_no_server_refused(store: Store, d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [*RULES, "opsd+rlvr"])
 def test_a_resumed_night_is_the_same_night_for_every_rule(
     store: Store, home: Path, settings: dict[str, str], tmp_path: Path, rule: str
 ) -> None:

@@ -10,43 +10,48 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nightschool.learn.examples import Course, Example
+from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.objectives import LossBatch
-from nightschool.learn.rules.common import Rollout, RuleContext
+from nightschool.learn.rollouts import Rollout
+from nightschool.learn.rule import RuleContext
 from nightschool.seeds import seed_of
 
 
 class CD:
-    """The rule. The teacher answers each example once a dream."""
+    """Context distillation. The teacher answers each example once a dream."""
 
-    def __init__(self, teaching: RuleContext) -> None:
-        self._teaching = teaching
-        self._said: dict[str, tuple[tuple[int, ...], Tensor]] = {}
+    def __init__(self, context: RuleContext) -> None:
+        self._context = context
+        self._answered: dict[str, tuple[tuple[int, ...], Tensor]] = {}
 
     def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
         return examples
 
     def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
-        """None of the student's: `teach` has the answers."""
-        return [[Rollout(d, (), True) for d in some] for some in examples]
+        """Nothing of the student's: `objectives` has the teacher's answers."""
+        return [[Rollout(e, (), is_reference=True) for e in batch] for batch in examples]
 
-    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
-        if not {t.example.id for step in tries for t in step} <= self._said.keys():
-            self._answer(course)
+    def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        if not {r.example.id for step in rollouts for r in step} <= self._answered.keys():
+            self._answer(practice)
         return [
             (
-                [(t.example.student, self._said[t.example.id][0]) for t in step],
-                self._teaching.distil([self._said[t.example.id][1] for t in step]),
+                [(r.example.student, self._answered[r.example.id][0]) for r in step],
+                self._context.distil([self._answered[r.example.id][1] for r in step]),
             )
-            for step in tries
+            for step in rollouts
         ]
 
-    def _answer(self, course: Course) -> None:
-        """All of a course at once: those that are answered together round each other's numbers, and a dream
+    def _answer(self, practice: PracticeSet) -> None:
+        """All of a set at once: answers that are computed together round each other's numbers, and a dream
         that is resumed must find the same ones together."""
-        config, prompts = self._teaching.config, [self._teaching.prompt(d) for d in course.examples]
-        seeds = [seed_of(config.seed, "answer", example.id) for example in course.examples]
-        answers = self._teaching.answers(course, prompts, config.temperature, seeds)
-        thoughts = self._teaching.thoughts(course, list(zip(prompts, answers, strict=True)))
-        for example, answer, thought in zip(course.examples, answers, thoughts, strict=True):
-            self._said[example.id] = answer, thought.clone()
+        context, examples = self._context, practice.examples
+        prompts = [context.prompt(e) for e in examples]
+        seeds = [seed_of(context.config.seed, "answer", e.id) for e in examples]
+        answers = context.answers(practice, prompts, context.config.temperature, seeds)
+        hidden = context.teacher_hidden(practice, list(zip(prompts, answers, strict=True)))
+        for example, answer, hidden_AW in zip(examples, answers, hidden, strict=True):
+            self._answered[example.id] = answer, hidden_AW.clone()
+
+
+RULE = CD

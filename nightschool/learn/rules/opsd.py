@@ -7,52 +7,56 @@ For trajectories y that the student itself sampled:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from nightschool.learn.examples import Course, Example
+from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.objectives import LossBatch
-from nightschool.learn.rules.common import Rollout, RuleContext
+from nightschool.learn.rollouts import Rollout
+from nightschool.learn.rule import RuleContext
 
 
 class OPSD:
-    """The rule."""
+    """On-policy self-distillation."""
 
-    def __init__(self, teaching: RuleContext) -> None:
-        self._teaching = teaching
+    def __init__(self, context: RuleContext) -> None:
+        self._context = context
 
     def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
         return examples
 
     def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
-        """The right answer for the reference fraction of the examples that have one (for all of them in the
-        reference steps), a try of the student for the others."""
-        given = [{d.id for d in self._given(some, step + i)} for i, some in enumerate(examples)]
-        open_ = [[d for d in some if d.id not in known] for some, known in zip(examples, given, strict=True)]
-        tried = self._teaching.sample(open_, student, step)
+        """The reference for the reference fraction of the examples that have one (for all of them in the
+        reference steps), the student's own answer for the others."""
+        referred = [self._references(batch, step + i) for i, batch in enumerate(examples)]
+        ids = [{r.example.id for r in batch} for batch in referred]
+        open_ = [[e for e in batch if e.id not in known] for batch, known in zip(examples, ids, strict=True)]
+        sampled = self._context.sample(open_, student, step)
+        return [references + own for references, own in zip(referred, sampled, strict=True)]
+
+    def _references(self, examples: Sequence[Example], step: int) -> list[Rollout]:
+        config = self._context.config.opsd
+        fraction = config.reference_fraction
+        if fraction and step < config.reference_steps:
+            fraction = 1.0
+        found = [Rollout(e, e.answer, is_reference=True) for e in examples if e.answer]
+        return found[: round(fraction * len(found))]
+
+    def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        hidden = self._hidden(practice, [r for step in rollouts for r in step])
         return [
-            [Rollout(d, d.answer, True) for d in some if d.id in known and d.answer] + own
-            for some, known, own in zip(examples, given, tried, strict=True)
+            ([r.pair for r in step], self._context.distil([next(hidden) for _ in step])) for step in rollouts
         ]
 
-    def _given(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
-        config = self._teaching.config.opsd
-        share = config.reference_fraction
-        if share and step < config.reference_steps:
-            share = 1.0
-        knowing = [d for d in examples if d.answer]
-        return knowing[: round(share * len(knowing))]
+    def _hidden(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> Iterator[Tensor]:
+        """The teacher's hidden states for each. It is frozen: those of a reference were computed when the
+        example was admitted."""
+        known = [r.example.teacher_hidden_AW if r.is_reference else None for r in rollouts]
+        new = [r for r, hidden_AW in zip(rollouts, known, strict=True) if hidden_AW is None]
+        pairs = [(self._context.prompt(r.example), r.answer) for r in new]
+        computed = iter(self._context.teacher_hidden(practice, pairs))
+        return (next(computed) if hidden_AW is None else hidden_AW for hidden_AW in known)
 
-    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
-        new = [t for step in tries for t in step if not t.given or t.example.teacher_hidden_AD is None]
-        pairs = [(self._teaching.prompt(t.example), t.answer) for t in new]
-        scored = dict(zip(map(id, new), self._teaching.thoughts(course, pairs), strict=True))
 
-        def thought(t: Rollout) -> Tensor:
-            # The teacher is frozen: what it thinks of a right answer was asked when that was admitted.
-            known = scored.get(id(t), t.example.teacher_hidden_AD)
-            assert known is not None
-            return known
-
-        return [([t.pair for t in step], self._teaching.distil([thought(t) for t in step])) for step in tries]
+RULE = OPSD

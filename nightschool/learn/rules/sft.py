@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightschool.learn.examples import Course, Example
+from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.objectives import Imitate, LossBatch
-from nightschool.learn.rules.common import Rollout, RuleContext
+from nightschool.learn.rollouts import Rollout
+from nightschool.learn.rule import RuleContext
 
 
 class SFT:
-    """The rule."""
+    """Fine-tuning on the session's own answers."""
 
-    def __init__(self, teaching: RuleContext) -> None:
-        self._teaching = teaching
+    def __init__(self, context: RuleContext) -> None:
+        pass
 
     def eligible(self, examples: Sequence[Example], step: int) -> Sequence[Example]:
-        return [d for d in examples if d.kind in ("recorded", "replayed") and d.answer]
+        return [e for e in examples if e.kind in ("recorded", "replayed") and e.answer]
 
     def rollouts(self, examples: Sequence[Sequence[Example]], student: str, step: int) -> list[list[Rollout]]:
-        return [[Rollout(d, d.answer, True) for d in some if d.answer] for some in examples]
+        return [[Rollout(e, e.answer, is_reference=True) for e in batch if e.answer] for batch in examples]
 
-    def objectives(self, course: Course, tries: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
-        return [([t.pair for t in step], Imitate([t.answer for t in step])) for step in tries]
+    def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        return [([r.pair for r in step], Imitate([r.answer for r in step])) for step in rollouts]
+
+
+RULE = SFT

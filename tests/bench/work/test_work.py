@@ -8,7 +8,7 @@ from bench.work.cases import Suite
 from bench.work.kinds import KINDS
 from bench.work.small import small_lessons
 from bench.work.suites import SUITES
-from nightschool.checks import passes
+from nightschool.measure.cases import passes
 
 MAKERS: list[Callable[[int], list[Suite]]] = [
     lambda seed: [make(seed) for make in SUITES.values()],

@@ -1,32 +1,34 @@
 """What each of the other rules learns on, and from whom."""
 
+import pytest
 import torch
 
-from nightschool.config import LearnConfig, OpsdConfig
-from nightschool.learn.examples import Course, Example
+from nightschool.config import RULES, OpsdConfig
+from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.objectives import Distil, Imitate
-from nightschool.learn.rules import RULES
+from nightschool.learn.rule import RuleContext
+from nightschool.learn.rules import make
+from nightschool.learn.rules._phases import Phases
 from nightschool.learn.rules.cd import CD
-from nightschool.learn.rules.common import RuleContext
-from nightschool.learn.rules.phases import Phases
 from nightschool.learn.rules.rlvr import RLVR
 from nightschool.learn.rules.sft import SFT
-from nightschool.learn.rules.trd import FromError, Rewrite, first_mistake
+from nightschool.learn.rules.trd_from_error import FromError, first_mistake
+from nightschool.learn.rules.trd_rewrite import Rewrite
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE
 from tests.learn.conftest import QUICK
 
 
-def teaching(model: HFModel, **changes: object) -> RuleContext:
+def context(model: HFModel, **changes: object) -> RuleContext:
     return RuleContext(model, BASE, QUICK.model_copy(update={"seed": 1, **changes}))
 
 
-def test_sft_says_what_the_transcript_says_where_it_was_said(tiny: HFModel, tiny_course: Course) -> None:
-    rule = SFT(teaching(tiny))
-    eligible = rule.eligible(tiny_course.examples, 0)
+def test_sft_says_what_the_transcript_says_where_it_was_said(tiny: HFModel, tiny_set: PracticeSet) -> None:
+    rule = SFT(context(tiny))
+    eligible = rule.eligible(tiny_set.examples, 0)
     assert {d.kind for d in eligible} == {"recorded", "replayed"}
     (step,) = rule.rollouts([eligible], BASE, 0)
-    ((pairs, signal),) = rule.objectives(tiny_course, [step])
+    ((pairs, signal),) = rule.objectives(tiny_set, [step])
     assert pairs == [(d.student, d.answer) for d in eligible]
     assert isinstance(signal, Imitate)
 
@@ -42,19 +44,19 @@ def test_imitation_is_the_mean_surprise_at_what_was_said(tiny: HFModel) -> None:
     torch.testing.assert_close(part, expected.detach()[1:])
 
 
-def test_cd_learns_the_teachers_own_answers_asked_once(tiny: HFModel, tiny_course: Course) -> None:
-    rule = CD(teaching(tiny))
-    (step,) = rule.rollouts([tiny_course.examples[:3]], BASE, 0)
-    ((pairs, signal),) = rule.objectives(tiny_course, [step])
+def test_cd_learns_the_teachers_own_answers_asked_once(tiny: HFModel, tiny_set: PracticeSet) -> None:
+    rule = CD(context(tiny))
+    (step,) = rule.rollouts([tiny_set.examples[:3]], BASE, 0)
+    ((pairs, signal),) = rule.objectives(tiny_set, [step])
     assert all(answer for _, answer in pairs)
     assert isinstance(signal, Distil)
-    prompts = [d.informed or d.teacher for d in tiny_course.examples[:3]]
-    asked = [([*tiny_course.prefix.tokens, *p], a) for p, (_, a) in zip(prompts, pairs, strict=True)]
+    prompts = [d.informed or d.teacher for d in tiny_set.examples[:3]]
+    asked = [([*tiny_set.prefix.tokens, *p], a) for p, (_, a) in zip(prompts, pairs, strict=True)]
     expected = torch.tensor([x for row in tiny.score(asked) for x in row])
     said = [t for _, answer in pairs for t in answer]
-    found = tiny.logits(signal.teacher_ND).log_softmax(-1)[range(len(said)), said]
+    found = tiny.logits(signal.teacher_NW).log_softmax(-1)[range(len(said)), said]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
-    ((again, _),) = rule.objectives(tiny_course, [step])
+    ((again, _),) = rule.objectives(tiny_set, [step])
     assert again == pairs
 
 
@@ -65,48 +67,56 @@ def test_the_first_mistake_is_what_the_teacher_holds_for_a_tenth_as_likely() -> 
     assert first_mistake(p.log(), [2, 1, 0]) == 1  # a fifth of the likeliest is no mistake
 
 
-def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(tiny: HFModel, tiny_course: Course) -> None:
-    rule = FromError(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
-    (step,) = rule.rollouts([tiny_course.examples[:4]], BASE, 0)
-    ((pairs, signal),) = rule.objectives(tiny_course, [step])
+def test_from_error_keeps_what_was_sound_and_the_teacher_goes_on(
+    tiny: HFModel, tiny_set: PracticeSet
+) -> None:
+    rule = FromError(context(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
+    (step,) = rule.rollouts([tiny_set.examples[:4]], BASE, 0)
+    ((pairs, signal),) = rule.objectives(tiny_set, [step])
     changed = 0
     for t, (_, refined) in zip(step, pairs, strict=True):
-        prompt = (*tiny_course.prefix.tokens, *t.example.teacher)
+        prompt = (*tiny_set.prefix.tokens, *t.example.teacher)
         (thought,) = tiny.hidden([(prompt, t.answer)])
         sound = first_mistake(tiny.logits(thought), t.answer)
         assert refined[:sound] == t.answer[:sound]
         changed += refined != t.answer
     assert changed  # a random model makes mistakes
     assert isinstance(signal, Distil)
-    assert len(signal.teacher_ND) == sum(len(answer) for _, answer in pairs)
+    assert len(signal.teacher_NW) == sum(len(answer) for _, answer in pairs)
 
 
 def test_rewrite_shows_the_teacher_the_try_and_learns_what_it_writes(
-    tiny: HFModel, tiny_course: Course
+    tiny: HFModel, tiny_set: PracticeSet
 ) -> None:
-    rule = Rewrite(teaching(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
-    (step,) = rule.rollouts([tiny_course.examples[:2]], BASE, 0)
-    (refined,) = [rule._refine(tiny_course, step)]
+    rule = Rewrite(context(tiny, opsd=OpsdConfig(reference_fraction=0.0), max_new_tokens=6))
+    (step,) = rule.rollouts([tiny_set.examples[:2]], BASE, 0)
+    (refined,) = [rule.refine(tiny_set, step)]
     for t, (prompt, _) in zip(step, refined, strict=True):
-        seen = tiny.tokenizer.decode([*tiny_course.prefix.tokens, *prompt])
+        seen = tiny.tokenizer.decode([*tiny_set.prefix.tokens, *prompt])
         tried = tiny.tokenizer.decode(list(t.answer)).removesuffix("<|im_end|>")
         assert f"{tried}<|im_end|>\n<|im_start|>user\nWrite that answer again" in seen
         assert seen.endswith("<|im_start|>assistant\n")
 
 
-def test_one_rule_follows_another(tiny: HFModel, tiny_course: Course) -> None:
-    known = [d for d in tiny_course.examples if d.checked]
-    rule = Phases(SFT(teaching(tiny)), RLVR(teaching(tiny)), until=2)
-    assert {d.kind for d in rule.eligible(tiny_course.examples, 1)} == {"recorded", "replayed"}
-    assert "varied" in {d.kind for d in rule.eligible(tiny_course.examples, 2)}
+def test_one_rule_follows_another(tiny: HFModel, tiny_set: PracticeSet) -> None:
+    known = [d for d in tiny_set.examples if d.verifier]
+    rule = Phases(SFT(context(tiny)), RLVR(context(tiny)), until=2)
+    assert {d.kind for d in rule.eligible(tiny_set.examples, 1)} == {"recorded", "replayed"}
+    assert "varied" in {d.kind for d in rule.eligible(tiny_set.examples, 2)}
     for step, given in ((0, True), (2, False)):
-        (tries,) = rule.rollouts([known[:4]], BASE, step)
-        assert all(t.given == given for t in tries)
+        (rollouts,) = rule.rollouts([known[:4]], BASE, step)
+        assert all(t.is_reference == given for t in rollouts)
     nothing_to_check = [Example("x", (1,), (1,), answer=(2,))]
     assert rule.eligible(nothing_to_check, 2) == nothing_to_check  # the first rule goes on there
 
 
-def test_every_rule_of_the_settings_is_there() -> None:
-    from typing import get_args
+@pytest.mark.parametrize("name", RULES)
+def test_every_file_is_a_rule(tiny: HFModel, name: str) -> None:
+    assert callable(make(name, context(tiny)).objectives)
 
-    assert {*RULES, "auto"} == set(get_args(LearnConfig.model_fields["rule"].annotation))
+
+def test_two_names_are_two_phases(tiny: HFModel, tiny_set: PracticeSet) -> None:
+    rule = make("sft+cd", context(tiny, steps=6))
+    kinds = [{e.kind for e in rule.eligible(tiny_set.examples, step)} for step in (3, 4)]
+    assert "varied" not in kinds[0]
+    assert "varied" in kinds[1]

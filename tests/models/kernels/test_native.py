@@ -116,12 +116,12 @@ def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPa
 
     asked = [(tuple(tokens(3 + i, 9 + i)), version) for i, version in enumerate(("base", "a@1", "base"))]
     requests = [GenerateRequest(p, Sampling(6, temperature=1.0, seed=1), version) for p, version in asked]
-    said = made().generate(requests)
+    generations = made().generate(requests)
     monkeypatch.setattr(native, "library", lambda: None)
     plain = made()
-    for (prompt, version), answer in zip(asked, said, strict=True):
-        (scored,) = plain.score([(prompt, answer.tokens)], version)
-        assert answer.logprobs == pytest.approx(scored, abs=0.3)
+    for (prompt, version), generation in zip(asked, generations, strict=True):
+        (scored,) = plain.score([(prompt, generation.tokens)], version)
+        assert generation.logprobs == pytest.approx(scored, abs=0.3)
 
 
 @pytest.mark.slow

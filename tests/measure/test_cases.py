@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from nightschool.checks import first_object, parse_check, passes, read_cases
 from nightschool.errors import BadRequest
+from nightschool.measure.cases import first_object, parse_check, passes, read_cases
 from nightschool.serve.wire import parse_messages
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from nightschool.checks import Case, passes
 from nightschool.engines.base import Engine, answers
+from nightschool.measure.cases import Case, passes
 from nightschool.types import Message, Session
 
 

@@ -1,0 +1,39 @@
+"""Trajectory-refined distillation: the teacher mends the student's answer first, then that is learned.
+
+After the first mistake of an answer a teacher would only grade a doomed beginning.
+
+    loss = mean over the refined answer's tokens of KL( teacher(. | what it saw) || student(. | request) ),
+    forward and over the full vocabulary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from nightschool.engines.base import PromptAnswer
+from nightschool.learn.examples import PracticeSet
+from nightschool.learn.losses import forward_kl
+from nightschool.learn.objectives import Distil, LossBatch
+from nightschool.learn.rollouts import Rollout
+from nightschool.learn.rules.opsd import OPSD
+
+
+class Refining(OPSD):
+    """Samples as on-policy self-distillation does, and learns from refined answers."""
+
+    def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        pairs = self.refine(practice, [r for step in rollouts for r in step])
+        refined = iter(zip(pairs, self._context.teacher_hidden(practice, pairs), strict=True))
+        batches: list[LossBatch] = []
+        for step in rollouts:
+            mine = [(r.example.student, *next(refined)) for r in step]
+            objective = Distil(torch.cat([hidden_AW for _, _, hidden_AW in mine]), forward_kl)
+            batches.append(([(student, answer) for student, (_, answer), _ in mine], objective))
+        return batches
+
+    def refine(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> list[PromptAnswer]:
+        """For each rollout the prompt (behind the set's prefix) with which the teacher refined it, and the
+        refined answer. A reference answer stays as it is."""
+        raise NotImplementedError
