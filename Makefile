@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-peers clean
+.PHONY: help setup demo test test-fast lint bench bench-peers constraints clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: .venv/ready  ## A whole day and night with the embedded model
 
 test: .venv/ready  ## All tests
 	$(BIN)/pytest
+
+test-fast: .venv/ready  ## All tests but those marked slow or e2e
+	$(BIN)/pytest -m 'not slow and not e2e'
 
 lint: .venv/ready  ## Linters and types
 	$(BIN)/ruff check .
@@ -57,5 +60,16 @@ bench: .venv/ready .bench/trl/ready  ## Seconds per training step, beside TRL's
 bench-peers: .venv/ready .bench/vllm/ready .bench/llama/ready  ## Serving, beside transformers, vLLM, llama.cpp
 	$(BIN)/python -m bench serving --out docs/results/serving
 
+# The newest releases that pyproject.toml allows; torch stays until its line is changed by hand. A build's own name
+# (+cpu) and what only a build for GPUs brings do not belong into the file: constraints hold for all builds.
+constraints:  ## Renew constraints.txt (then: make clean test)
+	$(PYTHON) -m venv .constraints
+	.constraints/bin/pip install -q --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
+	.constraints/bin/pip install -q --disable-pip-version-check -e '.[dev]'
+	.constraints/bin/pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton)' \
+		| sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f > .constraints/txt
+	cp .constraints/txt constraints.txt
+	rm -rf .constraints
+
 clean:  ## Remove the environments
-	rm -rf .venv .bench
+	rm -rf .venv .bench .constraints

@@ -1,7 +1,8 @@
-"""A session compacted: a short key-value cache that is learned to stand in for the session's own.
+"""A compacted session: a short key-value cache, trained to stand in for the session's own.
 
-Prefix tuning (arXiv 2101.00190) with distillation's loss: behind the short cache the model is to predict
-what the teacher predicts behind the whole session. It starts as the beginning of the session's cache.
+Prefix tuning (arXiv 2101.00190) with the loss of distillation: behind the short cache the model should
+predict what the teacher predicts behind the whole session. The short cache is initialised with the beginning
+of the session's.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from nightschool.models.attention import Packed
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 
+# Choices that were never measured against others.
 LENGTH = 32  # tokens of the short cache
-RATE = 1e-2  # AdamW's; five times LoRA's default
+RATE = 1e-2  # learning rate, five times the default of LoRA
 
 
 def train(model: HFModel, lesson: EncodedLesson, config: LearnConfig) -> tuple[PrefixCache, int]:
-    """The short cache at its best measured step, and the steps taken."""
+    """Returns the short cache as it was at its best measured step, and the number of steps taken."""
     practice = lesson.sets[0]
     tokens = practice.prefix.tokens[:LENGTH]
     layers = [kv[:, :, : len(tokens)].float().clone().requires_grad_() for kv in practice.prefix.layers]
     optimizer = torch.optim.AdamW(layers, lr=RATE, weight_decay=0.0)
     rng = random.Random(config.seed)
     examples = [e for e in practice.examples if e.answer and e.teacher_hidden_AW is not None]
-    asked = [(probe.prompt, probe.answer) for probe in lesson.steer]
+    probes = [(probe.prompt, probe.answer) for probe in lesson.steer]
     best, most = _cache(model, tokens, layers), -1.0
     for step in range(1, config.steps + 1):
         _step(model, rng.sample(examples, min(config.batch_size, len(examples))), layers)
@@ -42,7 +44,7 @@ def train(model: HFModel, lesson: EncodedLesson, config: LearnConfig) -> tuple[P
         optimizer.zero_grad()
         if step % config.round_steps == 0 or step == config.steps:
             now = _cache(model, tokens, layers)
-            right = model.agrees(asked, prefix=now)
+            right = model.agrees(probes, prefix=now)
             if (accuracy := accuracy_of(right)) >= most:
                 best, most = now, accuracy
             if most == 1.0:

@@ -1,7 +1,7 @@
-"""Accuracy and drift against seconds of a dream, by kind of session; and the seconds to 0.95 of the ceiling.
+"""Accuracy and drift over the seconds of a dream, by kind of session, and the seconds to 0.95 of the ceiling.
 
-Every few steps the student answers the unseen cases and its KL to base on unrelated requests is taken; the
-clock stands still meanwhile. The ceiling is the base model's accuracy with the session in its context.
+Every few steps the student answers the unseen cases, and its KL to base on unrelated requests is measured.
+Measuring does not count as time. The ceiling is the base model's accuracy with the session in its context.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CASES = 77  # added to the seed, so that these are not the cases of `bench sessi
 
 
 def run(model: hf.HFModel, drift: Drift, kind: str, config: Config) -> dict[str, Any]:
-    """One dream's training, watched."""
+    """One dream, measured while it trains."""
     suite = KINDS[kind](config.learn.seed + CASES)
     points: list[dict[str, float]] = []
     began, away = time.perf_counter(), 0.0

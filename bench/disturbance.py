@@ -1,6 +1,6 @@
 """How much a dream disturbs the server beside it: time to first token under light load, without and with one.
 
-One short request every second (16 tokens wanted), first to a quiet server, then while it dreams of three
+One short request a second, for 16 tokens, first to a quiet server, then while it dreams of three
 invoices in a process of its own at the lowest priority.
 """
 

@@ -1,8 +1,8 @@
 """Learning rules on five suites of office work, learned one after the other.
 
 Each rule starts from the base model, learns suite after suite on top of what it has, and is measured after
-each. Beside the rules: all sessions in the context, notes, and a compacted cache. A cell of the table is
-written as soon as it is known: a run that was stopped goes on.
+each. They are compared with all sessions in the context, notes, and a compacted cache. A cell of the table is
+written as soon as it is known, so a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from nightschool.models.hf import HFModel
 
 EARLIER = 16  # cases of each earlier suite that are asked again
 LEARN = {"variations": 64, "held_back": 24, "steps": 24}  # shorter dreams than by default: a table is many
-LEAST_GAIN = 0.05  # of the session in context over base; below, `internalised` would divide by noise
+LEAST_GAIN = 0.05  # two of 40 cases: if the context gains less over base, `internalised` divides by noise
 _PLAIN = {"anchors": 0, "ema_decay": 0.0}  # fine-tuning as it is usually done
 
 # The rows of the table: what each changes in the settings of `learn`.
@@ -77,7 +77,7 @@ class Selection:
 def run(
     model: HFModel, config: Config, selection: Selection, folder: Path, say: Callable[[str], None]
 ) -> Cells:
-    """Fill the table in `folder` with what is missing."""
+    """Measure the cells that are missing in the table in `folder`."""
     cells = Cells(folder / "cells.jsonl")
     drift = drift_from_base(model)
     for seed in selection.seeds:

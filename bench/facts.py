@@ -1,5 +1,5 @@
-"""Questions that the base model gets right about facts, without the session that tells them and with it in
-context."""
+"""How many questions about facts the base model gets right, with the session that tells them in its context
+and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compared: ways to learn sessions one after the other, in weights or without."""
+"""The ways to learn sessions one after the other that are compared, in the weights or outside of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Learner(Protocol):
     prefix: PrefixCache | None  # before every request
 
     def learn(self, suite: Suite) -> dict[str, Any]:
-        """Learn its session, on top of those before. Returns what that took: seconds, tokens, bytes."""
+        """Learn the suite's session, after those learned before. Returns the cost: seconds, tokens, bytes."""
         ...
 
     def accuracy(self, suite: Suite, cases: Sequence[Case]) -> float:
@@ -82,7 +82,7 @@ class Weights:
 
 
 def _cost(model: HFModel, done: ungated.Night) -> dict[str, Any]:
-    """What a night took, and the size of what it made; its version is loaded."""
+    """The cost of a night, and the size of its version, which is loaded."""
     numbers, lesson = done.outcome.numbers, done.lesson
     adapter = model.adapter(str(done.outcome.version))
     assert adapter
@@ -160,8 +160,8 @@ class Compact:
 
     def learn(self, suite: Suite) -> dict[str, Any]:
         began, learn = time.perf_counter(), self._config.learn
-        room = encode(self._model, lesson_of(apply_feedback(suite.session), learn), BASE, learn)
-        self.prefix, steps = compact.train(self._model, room, learn)
+        lesson = encode(self._model, lesson_of(apply_feedback(suite.session), learn), BASE, learn)
+        self.prefix, steps = compact.train(self._model, lesson, learn)
         return {
             "seconds": time.perf_counter() - began,
             "steps": steps,

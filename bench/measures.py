@@ -50,8 +50,8 @@ def accuracy(
     before: Sequence[Message] = (),
     prefix: PrefixCache | None = None,
 ) -> float:
-    """Share of a suite's cases answered right, greedily; the turns of `before` stand before every case, and
-    `prefix` before those."""
+    """Share of a suite's cases that are answered right, decoded greedily. The turns of `before` stand before
+    every case, and `prefix` before those."""
     longest = max((len(model.encode_answer(suite.answers[case.id])) for case in cases), default=0)
     prompts = [model.encode([*before, *case.messages], suite.session.tools) for case in cases]
     said = answers(model, prompts, version, longest + MORE, prefix)
@@ -74,7 +74,7 @@ def unrelated(model: HFModel, before: Sequence[Message] = ()) -> list[tuple[int,
 
 
 def drift_from_base(model: HFModel) -> Drift:
-    """KL to base on unrelated requests, of any version."""
+    """Measures a version's KL to base on unrelated requests."""
     return Drift(model, unrelated(model))
 
 
@@ -87,8 +87,7 @@ def instructions(model: Engine, version: str, before: Sequence[Message] = ()) ->
 
 @torch.no_grad()
 def sparsity(model: HFModel, adapter: Adapter) -> float:
-    """Of the weights of the layers that an adapter is on, the share that merging it in bfloat16 leaves
-    unchanged."""
+    """Share of the adapted layers' weights that stay unchanged when the adapter is merged in bfloat16."""
     same = total = 0
     for name, group in adapter.groups.items():
         a, b = adapter.masters[name]
@@ -102,14 +101,14 @@ def sparsity(model: HFModel, adapter: Adapter) -> float:
 
 
 def reset_peak_memory() -> None:
-    """Let `peak_memory` begin anew (Linux)."""
+    """Start `peak_memory` afresh (Linux only)."""
     resets = Path("/proc/self/clear_refs")
     if resets.exists():
         resets.write_text("5")
 
 
 def peak_memory() -> int | None:
-    """Bytes that this process held at most since `reset_peak_memory`; None where the system does not tell."""
+    """Peak bytes of this process since `reset_peak_memory`; None where the system does not say."""
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
     return int(found[1]) * 1024 if found else None

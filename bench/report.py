@@ -72,8 +72,8 @@ def say(line: str) -> None:
 
 
 def finish(result: Row, out: Path | None, tables: Mapping[str, Lines] | None = None) -> None:
-    """Print a benchmark's tables, or its numbers where it has none (lists are left out: their rows were
-    printed as they came). With `out`, keep the result as OUT.json and tables as OUT.md."""
+    """Print a benchmark's tables, or its numbers if it has none. Lists are left out: their rows were printed
+    as they came. With `out`, keep the result as OUT.json and the tables as OUT.md."""
     data = {
         "command": " ".join(["python -m bench", *sys.argv[1:]]),
         "machine": describe(),
@@ -132,7 +132,7 @@ def plot_rules(cells: Sequence[Row], path: Path) -> None:
 
 
 def plot_stream(cells: Sequence[Row], path: Path) -> None:
-    """How much of all lessons so far is right, and the drift, night by night."""
+    """Accuracy on all lessons so far, and the drift, night by night."""
 
     def draw(axes: Any) -> None:
         drift = axes.twinx()

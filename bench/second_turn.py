@@ -1,7 +1,7 @@
 """Time to first token of the two turns of a chat that begins with about 2,000 tokens.
 
-The second turn adds a sentence to the first and its answer: it is short where the server keeps what it
-computed for the first. `nothing_kept`: with `--serve.prefix_cache_tokens 0`.
+The second turn adds a sentence to the first and its answer. It is fast if the server keeps what it computed
+for the first (`kept`); `nothing_kept` is measured with `--serve.prefix_cache_tokens 0`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A server in a process of its own, and a client that takes the time of its answers."""
+"""Starts a server in a process of its own, and times its answers."""
 
 from __future__ import annotations
 

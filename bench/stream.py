@@ -1,9 +1,9 @@
-"""Many small lessons, one a night, and what is kept of each.
+"""Many small lessons, one a night, and how much of each is still known later.
 
 With a[i][j] = accuracy on lesson j after night i (a[0]: the base model), N nights:
     ACC = mean_j a[N][j],  BWT = mean_{j<N} (a[N][j] - a[j][j]),  FWT = mean_{j>1} (a[j-1][j] - a[0][j])
 (arXiv 1706.08840). Every night starts from the version before it, never again from the base model.
-A run that was stopped goes on.
+A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(
     folder: Path,
     say: Callable[[str], None],
 ) -> Cells:
-    """Go on with the nights of each order of the lessons: the first as they come, the others shuffled."""
+    """Dream the nights that are missing. The first order is that of the lessons, the others are shuffled."""
     cells = Cells(folder / "cells.jsonl")
     drift = drift_from_base(model)
     suites = small_lessons(seed, dreams)
@@ -58,8 +58,8 @@ def run(
                 continue
             # A run that was stopped between learning and writing the cell does not know the cost.
             took = {} if learner.knows(suites[which]) else learner.learn(suites[which])
-            asked = turn[: i + 2]  # those learned, and the next one
-            row = {n: learner.accuracy(suites[n], suites[n].unseen) for n in asked}
+            measured = turn[: i + 2]  # those learned, and the next one
+            row = {n: learner.accuracy(suites[n], suites[n].unseen) for n in measured}
             cell = {
                 "order": order,
                 "night": i,
@@ -67,7 +67,7 @@ def run(
                 "name": suites[which].name,
                 "base": base[which],
                 "in_context": ceiling[which],
-                "accuracy": [row[n] for n in asked],
+                "accuracy": [row[n] for n in measured],
                 "kl_to_base": drift(learner.version),
                 **took,
             }
@@ -89,7 +89,7 @@ def _measured_once(
 
 
 def metrics(nights: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Of one order's nights so far, from their cells."""
+    """The metrics of one order's nights so far."""
     a = [cell["accuracy"] for cell in nights]  # a[i][j]: after night i (from 0), lesson of night j
     last = len(a) - 1
     learned = [a[j][j] for j in range(len(a))]

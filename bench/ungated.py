@@ -28,7 +28,7 @@ class Night:
 
 
 class _Watch:
-    """Notes when the training begins, and tells of its steps."""
+    """Notes when the training begins, and passes its steps on."""
 
     def __init__(self, report: Report) -> None:
         self._report, self._began = report, time.perf_counter()

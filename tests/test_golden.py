@@ -8,6 +8,7 @@ import pytest
 from tests import golden
 
 
+@pytest.mark.slow
 def test_the_losses_are_those_of_the_golden_trace(tiny_dir: Path, tmp_path: Path) -> None:
     wanted = json.loads(golden.LOSSES.read_text())
     found, _ = golden.trace(tiny_dir, tmp_path)

@@ -10,7 +10,7 @@ from nightschool.config import LearnConfig
 from nightschool.learn.admission import Candidate, admit, report
 from nightschool.learn.examples import Example, PracticeSet, practice_set, stretches
 from nightschool.learn.rule import RuleContext
-from nightschool.lessons.asked import ask
+from nightschool.lessons.self_asked import ask
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
 

@@ -1,4 +1,4 @@
-"""General requests that have nothing to do with any session; they ship with the package."""
+"""Anchors: general requests (`anchors.txt`) that have nothing to do with any session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.resources import files
 from nightschool.engines.base import Engine
 from nightschool.types import Message
 
-PROBE_EVERY = 5  # the file is sorted by kind, so both shares cover all kinds
+PROBE_EVERY = 5  # 40 of the 200; the file is sorted by kind, so both parts cover every kind
 
 
 @cache
@@ -19,15 +19,15 @@ def _all() -> tuple[str, ...]:
 
 
 def practice_anchors() -> tuple[str, ...]:
-    """Four in five: where the student is held to the live version in training."""
+    """Four in five of the anchors: on these, training keeps the student close to the base model."""
     return tuple(text for i, text in enumerate(_all()) if i % PROBE_EVERY)
 
 
 def probe_anchors() -> tuple[str, ...]:
-    """One in five: never trained on; the gate measures the drift there."""
+    """One in five of the anchors: never trained on; the gate measures the drift on these."""
     return _all()[::PROBE_EVERY]
 
 
 def encoded(model: Engine, texts: Iterable[str]) -> list[tuple[int, ...]]:
-    """The prompt of each, asked by itself."""
+    """Each text as the prompt of a conversation of its own."""
     return [tuple(model.encode([Message("user", text)])) for text in texts]

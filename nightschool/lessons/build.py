@@ -1,4 +1,4 @@
-"""From a session to a lesson."""
+"""From a session to a lesson: what is practised and what is held back. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from nightschool.lessons.entities import find
-from nightschool.lessons.exchanges import Exchange, alone, replays, tasks
+from nightschool.lessons.exchanges import Exchange, in_place, requests, standalone
 from nightschool.lessons.variations import Pattern, Variation, confirmed, pattern, vary
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Session
 
-# Other ways to ask the same, for requests in which nothing can be replaced.
+# Other ways to ask the same in English, for requests in which nothing can be replaced.
 _REWORDINGS = (
     "{}",
     "Please tell me: {}",
@@ -30,11 +30,11 @@ _REWORDINGS = (
     "Again for the record: {}",
     "Tell me, {}",
 )
-_NEXT = "\n\x1e\n"  # between the texts of several turns, while they are varied as one
+_SEPARATOR = "\n\x1e\n"  # joins the texts of several turns while they are varied as one
 
 
 @dataclass(frozen=True)
-class Request:
+class Template:
     """An exchange and what can vary in it."""
 
     exchange: Exchange
@@ -42,53 +42,59 @@ class Request:
 
     @property
     def text(self) -> str:
+        """The texts of its turns, joined."""
         return self.pattern.request
+
+    @property
+    def shown(self) -> str:
+        """The same on one line, for people."""
+        return " / ".join(filter(None, self.text.split(_SEPARATOR)))
 
 
 def build_lesson(
     session: Session, *, seed: int, variations: int, held_back: int, rejected: Collection[int] = ()
 ) -> Lesson:
-    """Practice for a session: its own requests, each by itself and where it stood, and seeded variations of
-    them, some held back. `rejected` are turns (positions) that are no right answers.
+    """A session's lesson: its own requests, each as if it opened the conversation and where it was asked, and
+    variations of them, some of which are held back. `rejected` are positions of answers that were not wanted.
 
-    A function of the settings and of what was said (not of the session's id, which is random). Nothing that
-    is held back is ever practised.
+    What is drawn depends on the settings and on what was said, not on the session's id, which is random. No
+    request is both practised and held back.
     """
     context = session.messages
     rng = random.Random(f"{seed}:{[m.to_json() for m in context]}")
-    found, drops = tasks(context)
-    requests = _requests(context, [e for task in found for e in alone(context, task, rejected)])
-    seen = {r.text for r in requests}
+    asked, drops = requests(context)
+    templates = _templates(context, [e for one in asked for e in standalone(context, one, rejected)])
+    seen = {t.text for t in templates}
     practised: list[tuple[Exchange, Variation]] = []
     held: list[tuple[Exchange, Variation]] = []
-    wanted = _shares(variations + held_back, len(requests))
-    for request, share, keep in zip(requests, wanted, _shares(held_back, len(requests)), strict=True):
-        made = _variations(request, share, seen, rng)
+    wanted = _shares(variations + held_back, len(templates))
+    for template, share, keep in zip(templates, wanted, _shares(held_back, len(templates)), strict=True):
+        made = _variations(template, share, seen, rng)
         if len(made) < share:
-            drops.append(Drop(request.text, f"only {len(made)} of {share} wanted variations exist"))
+            drops.append(Drop(template.shown, f"only {len(made)} of {share} wanted variations exist"))
         mine, back = _hold_back(made, keep)
-        practised += [(request.exchange, v) for v in mine]
-        held += [(request.exchange, v) for v in back]
+        practised += [(template.exchange, v) for v in mine]
+        held += [(template.exchange, v) for v in back]
     rng.shuffle(practised)
     rng.shuffle(held)
 
     def varied(name: str, exchange: Exchange, variation: Variation) -> PracticeRequest:
-        asked = _with_texts(exchange.asked, variation.text)
-        return practice(name, replace(exchange, asked=asked, answer=variation.expected), "varied")
+        request = _with_texts(exchange.request, variation.text)
+        return practice(name, replace(exchange, request=request, answer=variation.expected), "varied")
 
     def practice(name: str, exchange: Exchange, kind: str) -> PracticeRequest:
         return PracticeRequest(
             id=f"{session.id}/{name}",
             session_id=session.id,
-            messages=(*exchange.before, *exchange.asked),
+            messages=(*exchange.before, *exchange.request),
             kind=kind,  # type: ignore[arg-type]
-            turns=len(exchange.asked),
+            turns=len(exchange.request),
             expected=exchange.answer,
             tools=session.tools,
         )
 
-    by_itself = [r.exchange for r in requests]
-    stood = [e for task in found for e in replays(context, task, rejected) if e not in by_itself]
+    by_itself = [t.exchange for t in templates]
+    stood = [e for one in asked for e in in_place(context, one, rejected) if e not in by_itself]
     return Lesson(
         session.id,
         context,
@@ -100,62 +106,64 @@ def build_lesson(
         held_back=tuple(varied(f"h{i}", *one) for i, one in enumerate(held)),
         drops=tuple(drops),
         tools=session.tools,
-        facts=any(not r.pattern.has_twins for r in requests),
+        facts=any(not t.pattern.has_twins for t in templates),
     )
 
 
-def _requests(context: Sequence[Message], exchanges: Sequence[Exchange]) -> list[Request]:
-    """What can vary in each exchange. Answers of the same step are compared: what stands in all of them
-    belongs to the house's format."""
+def _templates(context: Sequence[Message], exchanges: Sequence[Exchange]) -> list[Template]:
+    """What can vary in each exchange. An entity that stands in a system turn, or in every answer of the same
+    step, belongs to the house's format, not to a request."""
     system = {e.text for m in context if m.role == "system" for e in find(m.content)}
     constants = {
         step: system | _shared([e.answer for e in exchanges if e.step == step and e.answer])
         for step in {e.step for e in exchanges}
     }
-    patterns = confirmed([pattern(_text(e.asked), e.answer, constants[e.step]) for e in exchanges])
-    return [Request(*both) for both in zip(exchanges, patterns, strict=True)]
+    patterns = confirmed([pattern(_text(e.request), e.answer, constants[e.step]) for e in exchanges])
+    return [Template(*both) for both in zip(exchanges, patterns, strict=True)]
 
 
 def _shared(answers: Sequence[str]) -> set[str]:
-    """Entities of every answer, where there are two at least."""
+    """Entities that stand in every answer; none if there is only one answer."""
     sets = [{e.text for e in find(a)} for a in answers]
     return set.intersection(*sets) if len(sets) > 1 else set()
 
 
-def _text(asked: Sequence[Message]) -> str:
-    """All that turns say, as one text: an entity in a request and in a tool's result is the same one."""
-    return _NEXT.join(text for m in asked for text in (m.content, *(c.arguments for c in m.tool_calls)))
+def _text(turns: Sequence[Message]) -> str:
+    """What the turns say, as one text, so that an entity is replaced in all of them alike."""
+    return _SEPARATOR.join(text for m in turns for text in (m.content, *(c.arguments for c in m.tool_calls)))
 
 
-def _with_texts(asked: Sequence[Message], text: str) -> tuple[Message, ...]:
-    """The turns with other texts; the inverse of `_text`."""
-    texts = iter(text.split(_NEXT))
+def _with_texts(turns: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The turns with their texts replaced by those joined in `text`; the inverse of `_text`."""
+    texts = iter(text.split(_SEPARATOR))
     return tuple(
         replace(
             m,
             content=next(texts),
             tool_calls=tuple(replace(call, arguments=next(texts)) for call in m.tool_calls),
         )
-        for m in asked
+        for m in turns
     )
 
 
-def _variations(request: Request, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
-    """Up to `count` distinct variations.
+def _variations(template: Template, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
+    """Up to `count` distinct variations, none of them in `seen`, to which they are added.
 
-    Where twins exist, at least half are twins. Where they do not, other entities may need another answer: at
-    least half ask the same in other words, all of them where the answer speaks of the request's entities.
+    If the pattern has twins, at least every other variation is one. If it has none, other entities might need
+    another answer, so at least half of the variations only reword the request; all of them do if the answer
+    mentions entities of the request.
     """
-    what = request.pattern
+    what = template.pattern
     if what.has_twins:
         return _substituted(what, count, seen, rng)
     changed = [] if what.forms or not what.entities else _substituted(what, count // 2, seen, rng)
-    if len(request.exchange.asked) > 1:
-        return changed  # what a tool returned is not said in other words
-    return [*_rewordings(request, count - len(changed), seen, rng), *changed]
+    if len(template.exchange.request) > 1:
+        return changed  # the result of a tool cannot be reworded
+    return [*_rewordings(template, count - len(changed), seen, rng), *changed]
 
 
 def _substituted(what: Pattern, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
+    """Up to `count` variations with other entities; fewer if four times as many attempts make no more."""
     out: list[Variation] = []
     for attempt in range(count * 4):
         if len(out) == count:
@@ -168,22 +176,25 @@ def _substituted(what: Pattern, count: int, seen: set[str], rng: random.Random) 
 
 
 def _hold_back(found: list[Variation], count: int) -> tuple[list[Variation], list[Variation]]:
-    """Split into practised and held back: at most half, those with a known right answer first (they
-    measure best), every other one so that practice keeps as many."""
+    """Split into practised and held back.
+
+    At most half are held back, those with a known right answer first, since they measure best. It is every
+    other one, so that practice keeps as many of these.
+    """
     order = sorted(found, key=lambda v: v.expected is None)
     held = order[::2][:count]
     return [v for v in found if v not in held], held
 
 
-def _rewordings(request: Request, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
-    """The same request in other words: its answer stays what it was."""
-    bare = request.text.strip()
+def _rewordings(template: Template, count: int, seen: set[str], rng: random.Random) -> list[Variation]:
+    """The request in other words, with the answer it had."""
+    bare = template.text.strip()
     lower = bare[:1].lower() + bare[1:]
     texts = [form.format(body) for form in _REWORDINGS for body in (bare, lower, bare.rstrip("?.!"))]
     texts = [t for t in dict.fromkeys(texts) if t not in seen]
     rng.shuffle(texts)
     seen.update(texts[:count])
-    return [Variation(t, request.exchange.answer, {}) for t in texts[:count]]
+    return [Variation(t, template.exchange.answer, {}) for t in texts[:count]]
 
 
 def _shares(total: int, parts: int) -> list[int]:

@@ -1,4 +1,7 @@
-"""Finding what a request is about (numbers, dates, codes, names) and making fresh ones of the same shape."""
+"""Finds entities in a text (numbers, dates, codes, names) and makes others of the same shape. Pure.
+
+The patterns know English only. The lists of words were written for this and come from nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _MONTHS = tuple(
     "January February March April May June July August September October November December".split()
 )
 _M = "|".join(_MONTHS) + "|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec"
-# Capitalised words that name nobody, wherever they stand.
+# Words that are capitalised at the start of sentences, greetings and forms, and are no part of a name.
 _ORDINARY = frozenset(
     "A About After All Also Am An And Any Are As Ask At Attached Be Before But By Can Check Could Dear "
     "Did Do Does Due For From Give Good Has Have He Hello Here Hey Hi How I If In Invoice Is It Its Just "
@@ -24,9 +27,9 @@ _ORDINARY = frozenset(
     "Their Then There These They This Those Ticket To Today Tomorrow Total Up Urgent Us Use Was We Were "
     "What When Where Which Who Why Will With Would Write Wrong Yes Yesterday You Your".split()
 )
-# Parts of a name that say what kind of name it is. A company may as well have another form, or none.
-_COMPANY = tuple("Ltd Limited GmbH Inc Corp LLC Plc AG SA BV Oy KG Co Group".split())
-_KEPT = frozenset((*_COMPANY, *"Mr Mrs Ms Dr Prof Bank Street Road".split()))
+# Parts of a name that are kept when it is replaced; a company's legal form may change into another one.
+_LEGAL_FORMS = tuple("Ltd Limited GmbH Inc Corp LLC Plc AG SA BV Oy KG Co Group".split())
+_KEPT_PARTS = frozenset((*_LEGAL_FORMS, *"Mr Mrs Ms Dr Prof Bank Street Road".split()))
 _WORDS = tuple(
     "Abbott Alder Amber Anchor Apex Arden Argent Arrow Aspen Aster Atlas Aurora Avalon Baker Barlow Basil "
     "Beacon Benson Birch Boreal Bramble Briar Bridge Bright Bristol Cactus Calder Cannon Canyon Carmine "
@@ -61,7 +64,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("month", "|".join(_MONTHS)),
     ("name", r"[A-Z][a-z]+[A-Za-z]*(?:(?:\ &)?\ [A-Z][a-z]+[A-Za-z]*)*"),
 )
-# A token of its own: nothing of the same token before or after it (a full stop ends a sentence, though).
+# Whole tokens only: 12 is not found in INV-12 or 12.50. A full stop at the end is not part of a token.
 _FINDER = re.compile(
     r"(?<![\w])(?<![\w][-_.,/@])(?:"
     + "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS)
@@ -72,7 +75,7 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n]\s*|^\W*)$")
 
 @dataclass(frozen=True)
 class Entity:
-    """A stretch of text that could just as well have been another one."""
+    """A piece of a text that could as well have been another one of its kind."""
 
     text: str
     kind: Kind
@@ -80,7 +83,7 @@ class Entity:
 
 
 def find(text: str) -> list[Entity]:
-    """All entities, in order."""
+    """All entities, in the order of the text."""
     out = []
     for match in _FINDER.finditer(text):
         kind: Kind = match.lastgroup  # type: ignore[assignment]
@@ -93,18 +96,18 @@ def find(text: str) -> list[Entity]:
 
 
 def _name(text: str, found: str, start: int) -> tuple[str, int]:
-    """Cut ordinary words off the front; nothing is left where only a sentence began."""
+    """A name without the ordinary words before it, and where it starts; empty if a sentence merely began."""
     while found.split(" ")[0] in _ORDINARY:
         _, _, rest = found.partition(" ")
         start, found = start + len(found) - len(rest), rest
     begins = _SENTENCE_START.search(text[:start]) is not None
     if begins and " " not in found:
-        return "", start  # any word is capitalised there
+        return "", start  # any word would be capitalised here
     return found, start
 
 
 def fresh(entity: Entity, rng: random.Random) -> str:
-    """Another entity of the same kind and shape; never the same text."""
+    """Another entity of the same kind and shape. Raises ValueError if fifty attempts give the same text."""
     for _ in range(50):
         made = _MAKERS[entity.kind](entity.text, rng)
         if made != entity.text:
@@ -113,7 +116,7 @@ def fresh(entity: Entity, rng: random.Random) -> str:
 
 
 def _digits(text: str, rng: random.Random) -> str:
-    """Other digits in the same places; a leading one is never zero unless it was."""
+    """Other digits in the same places; a number starts with zero only if it did before."""
 
     def other(match: re.Match[str]) -> str:
         run = match[0]
@@ -124,7 +127,7 @@ def _digits(text: str, rng: random.Random) -> str:
 
 
 def _number(text: str, rng: random.Random) -> str:
-    """Of about the same size: one in three has a digit more or less."""
+    """A number of about the same size: one in three has a digit more or less."""
     whole, dot, decimals = text.partition(".")
     if rng.random() < 1 / 3 and len(whole) > 1 and "," not in whole and whole[0] != "0":
         whole = rng.choice((whole[1:], whole + "0"))
@@ -132,7 +135,7 @@ def _number(text: str, rng: random.Random) -> str:
 
 
 def _code(text: str, rng: random.Random) -> str:
-    """Digits change, and lower-case words; capitals (a type such as INV) stay."""
+    """Other digits and lower-case words; capitals stay, since they often are a type, such as INV."""
     made = _digits(text, rng)
     return re.sub(r"(?<![A-Za-z])[a-z]{3,}(?![A-Za-z])", lambda _: rng.choice(_WORDS).lower(), made)
 
@@ -164,20 +167,20 @@ def _time(text: str, rng: random.Random) -> str:
 
 
 def _name_like(text: str, rng: random.Random) -> str:
-    """One in three is a word longer or shorter, a company's form may change: who has only practised one
-    shape of name fails on the next."""
+    """Another name. One in three is a word longer or shorter, and a company's legal form may change: a model
+    that has only practised one shape of name fails on the next."""
     words = text.split(" ")
-    if words[-1] in _COMPANY and len(words) > 1:
-        words[-1] = rng.choice((words[-1], words[-1], rng.choice(_COMPANY), "another"))
-    plain = [i for i, word in enumerate(words) if word not in _KEPT and word != "&"]
+    if words[-1] in _LEGAL_FORMS and len(words) > 1:
+        words[-1] = rng.choice((words[-1], words[-1], rng.choice(_LEGAL_FORMS), "another"))
+    plain = [i for i, word in enumerate(words) if word not in _KEPT_PARTS and word != "&"]
     if rng.random() < 1 / 3 and plain and "&" not in words:
         at = plain[0]
         words[at : at + 1] = [] if len(plain) > 1 and rng.random() < 1 / 2 else [words[at]] * 2
-    return " ".join(w if w in _KEPT or w == "&" else _word(rng) for w in words)
+    return " ".join(w if w in _KEPT_PARTS or w == "&" else _word(rng) for w in words)
 
 
 def _word(rng: random.Random) -> str:
-    """A word that could be a name; one in four is invented, as names often are."""
+    """A word that could be a name; one in four is made up of syllables."""
     if rng.random() < 3 / 4:
         return rng.choice(_WORDS)
     syllables = [rng.choice(_ONSETS) + rng.choice(_RIMES) for _ in range(rng.choice((2, 2, 3)))]
@@ -203,7 +206,7 @@ _MAKERS: dict[Kind, Callable[[str, random.Random], str]] = {
 
 
 def same_date(a: str, b: str) -> bool:
-    """Whether two spellings surely mean one date (day, month and, where both have one, year)."""
+    """Whether two spellings mean one date for sure: the same day, month and, if both have one, year."""
     left, right = _parts(a), _parts(b)
     if left is None or right is None:
         return False
@@ -211,6 +214,7 @@ def same_date(a: str, b: str) -> bool:
 
 
 def _parts(text: str) -> tuple[int | None, int, int] | None:
+    """Year, month and day; None if the order of day and month is not known."""
     if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text):
         return int(match[1]), int(match[2]), int(match[3])
     spelt = re.search(rf"{_M}", text)

@@ -1,4 +1,4 @@
-"""What users thought of single answers, worked into the session that teaches."""
+"""Works what users said about a session and its answers into the session that teaches. Pure."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from dataclasses import dataclass, replace
 
 from nightschool.types import Message, Session, Signal
 
-_HEARD = Message("assistant", "Understood.")
+_NOTED = Message("assistant", "Understood.")
 
 
 @dataclass(frozen=True)
 class JudgedSession:
-    """A session as its teacher sees it, and the turns of it (positions) that are no right answers."""
+    """A session as its teacher sees it; `rejected` are positions of answers that do not count as right."""
 
     session: Session
     rejected: frozenset[int] = frozenset()
 
 
 def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSession:
-    """Edited answers become what the user made of them. A reason why an answer was rejected follows it as the
-    user's next turn; the comment on a bad session ends it, and none of its answers counts as right. A session
-    that nobody rated goes to the last answer that somebody did something with, and only what was accepted or
-    edited counts as right."""
+    """Returns the session with its feedback applied:
+
+    - An edited answer is replaced by what the user made of it.
+    - The reason why an answer was rejected follows it as the user's next turn.
+    - In a bad session no answer counts as right, and its comment is the last thing the user says.
+    - A session without a rating ends at the last answer that has a signal, and only accepted and edited
+      answers count as right.
+    """
     newest = {s.position: s for s in signals if s.position is not None}
     whole = session.messages if session.rating else session.messages[: max(newest, default=-1) + 1]
     messages: list[Message] = []
@@ -43,14 +47,14 @@ def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSe
 
 
 def _object(messages: list[Message], rejected: set[int], comment: str) -> None:
-    """The user says what was wrong; that the model takes note is no answer to anything."""
+    """Let the user say what was wrong. The model's reply only takes note, so it does not count as right."""
     messages.append(Message("user", f"That was not right: {comment}"))
     rejected.add(len(messages))
-    messages.append(_HEARD)
+    messages.append(_NOTED)
 
 
 def together(parts: Sequence[JudgedSession], name: str) -> JudgedSession:
-    """Several short sessions that nobody rated as one."""
+    """Several sessions without a rating, joined into one. They have the same system turns and tools."""
     messages = [m for m in parts[0].session.messages if m.role == "system"]
     rejected: set[int] = set()
     for part in parts:
@@ -67,8 +71,10 @@ def together(parts: Sequence[JudgedSession], name: str) -> JudgedSession:
 
 
 def guards(session: Session, signals: Sequence[Signal] = ()) -> list[tuple[tuple[Message, ...], str]]:
-    """(the conversation until then, an answer that nobody wants there): all of a bad session's answers, where
-    nobody said what was wrong, and those that were rejected."""
+    """The answers that no version may give again, each as (the conversation up to it, the answer).
+
+    They are all answers of a bad session without a comment, and the rejected answers of any session.
+    """
     rejected = {s.position for s in signals if s.kind == "rejected"}
     bad = session.rating == "bad" and not session.comment
     return [

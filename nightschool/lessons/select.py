@@ -1,4 +1,4 @@
-"""Which lessons a night's sessions make. Pure."""
+"""Which lessons are made of a night's sessions. Pure."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from nightschool.types import Lesson, Session, Signal
 
 
 def select(judged: Iterable[tuple[Session, Sequence[Signal]]], config: LearnConfig) -> list[Lesson]:
-    """A lesson of each session as it was judged; those that nobody judged as a whole, but for single answers,
-    make one lesson together. A function of what was said and the seed."""
+    """One lesson of each rated session, with its feedback applied.
+
+    Sessions of which only single answers were judged make one lesson together, if they have the same system
+    turns and tools. Depends only on what was said and judged, and on the settings.
+    """
     rated, unrated = list[JudgedSession](), list[JudgedSession]()
     for session, signals in judged:
         (rated if session.rating else unrated).append(apply_feedback(session, signals))
-    kinds = groupby(sorted(unrated, key=_circumstances), key=_circumstances)
-    groups = [list(some) for _, some in kinds]
-    merged = [together(some, f"signals-{some[0].session.id}") for some in groups]
-    return [lesson_of(heeded, config) for heeded in [*rated, *merged]]
+    alike = groupby(sorted(unrated, key=_circumstances), key=_circumstances)
+    groups = [list(group) for _, group in alike]
+    merged = [together(group, f"signals-{group[0].session.id}") for group in groups]
+    return [lesson_of(one, config) for one in [*rated, *merged]]
 
 
-def lesson_of(heeded: JudgedSession, config: LearnConfig) -> Lesson:
-    """Its practice, what is held back, and what was dropped."""
+def lesson_of(judged: JudgedSession, config: LearnConfig) -> Lesson:
+    """A judged session's lesson, under these settings."""
     return build_lesson(
-        heeded.session,
+        judged.session,
         seed=config.seed,
         variations=config.variations,
         held_back=config.held_back,
-        rejected=heeded.rejected,
+        rejected=judged.rejected,
     )
 
 
-def _circumstances(heeded: JudgedSession) -> str:
-    """Only answers given under the same system turns and with the same tools make one lesson."""
-    system = [m.content for m in heeded.session.messages if m.role == "system"]
-    return json.dumps([system, heeded.session.tools])
+def _circumstances(judged: JudgedSession) -> str:
+    """The system turns and tools under which a session's answers were given."""
+    system = [m.content for m in judged.session.messages if m.role == "system"]
+    return json.dumps([system, judged.session.tools])

@@ -1,7 +1,6 @@
-"""Counterfactual variations of a request: other entities of the same shape, and the right answer where it
-is surely known.
+"""Variations of a request: other entities of the same shape, and the right answer if that is known for sure.
 
-A wrong "right answer" teaches a falsehood, so everything here errs on the side of not knowing.
+A wrong "right answer" teaches a falsehood, so when in doubt the answer is not known. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from nightschool.lessons.entities import Entity, find, fresh, same_date
 
 @dataclass(frozen=True)
 class Variation:
-    """A varied request; `expected` is its known right answer, `replaced` what was put for what."""
+    """A varied request; `expected` is its right answer if known, `replaced` maps old entities to new ones."""
 
     text: str
     expected: str | None
@@ -27,10 +26,11 @@ class Variation:
 class Pattern:
     """What can vary in a request and its liked answer.
 
-    `forms` maps each entity that stands in the answer to how it stands there; `sure` says that the
-    answer holds nothing that may have been worked out from the request, or be a fact about it. `free` are
-    entities that do not stand in the answer, and that another request of the same form had otherwise, with
-    the same form of an answer: they may vary, and the answer is known all the same.
+    entities  what the request mentions, each once
+    forms     how an entity is written in the answer, for those that stand there
+    sure      the answer contains nothing that may have been computed from the request or be a fact about it
+    free      entities that do not affect the answer: they do not stand in it, and another request of the same
+              form had others there and an answer of the same form
     """
 
     request: str
@@ -42,21 +42,22 @@ class Pattern:
 
     @property
     def form(self) -> str:
-        """The request without its entities."""
+        """The request with its entities blanked out."""
         return substitute(self.request, {e.text: "\0" for e in self.entities})
 
     @property
     def has_twins(self) -> bool:
+        """Whether entities can be replaced in request and answer alike, so that the answer stays right."""
         return self.sure and bool(self.forms)
 
     @property
     def skeleton(self) -> str:
-        """The answer without the request's entities."""
+        """The answer with the request's entities blanked out."""
         return substitute(self.answer or "", dict.fromkeys(self.forms.values(), "\0"))
 
 
 def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -> Pattern:
-    """Analyse a request and its liked answer; `constants` are entities that stand in every answer."""
+    """Analyse a request and its liked answer; `constants` belong to the house's format."""
     entities = tuple({e.text: e for e in find(request)}.values())
     if answer is None:
         return Pattern(request, None, entities, {}, sure=False)
@@ -64,16 +65,17 @@ def pattern(request: str, answer: str | None, constants: Collection[str] = ()) -
     known = [*forms.values(), *constants]
     unknown = [e for e in find(answer) if not any(_occurs(e.text, form) for form in known)]
     dates = [e.text for e in entities if e.kind == "date"]
-    # A date in another spelling comes from that date alone; anything else may come from anything.
+    # Any other entity in the answer may have been computed, but for a date of the request spelt differently.
     sure = all(e.kind == "date" and any(same_date(e.text, d) for d in dates) for e in unknown)
     return Pattern(request, answer, entities, forms, sure)
 
 
 def confirmed(patterns: Sequence[Pattern]) -> list[Pattern]:
-    """The patterns of one session, those sure of their answers that a second answer bears out: the same
-    skeleton around other entities is a format. "The Berlin office is KESTREL." alone may be a fact.
+    """The patterns of one session, compared with each other.
 
-    What all requests of one form have in common and no answer has (a house's own code in a call) stays.
+    A pattern stays sure only if a second, different answer has the same skeleton: that makes it a format.
+    "The Berlin office is KESTREL." alone may be a fact. An entity that all requests of one form share and no
+    answer contains, such as the house's own code in a tool call, no longer varies.
     """
     out = []
     for one in patterns:
@@ -88,8 +90,11 @@ def confirmed(patterns: Sequence[Pattern]) -> list[Pattern]:
 
 
 def vary(what: Pattern, rng: random.Random, *, twin: bool) -> Variation | None:
-    """A variation. A `twin` replaces only what stands in the answer or is free, so its right answer is known;
-    any other replaces everything. None where there is nothing to replace."""
+    """A variation, or None if there is nothing to replace.
+
+    A `twin` replaces only entities that stand in the answer or are free, so its right answer is known. Any
+    other variation replaces every entity.
+    """
     known = {*what.forms, *what.free}
     chosen = [e for e in what.entities if not twin or e.text in known]
     if not chosen or (twin and not what.has_twins):
@@ -106,7 +111,7 @@ def vary(what: Pattern, rng: random.Random, *, twin: bool) -> Variation | None:
 
 
 def substitute(text: str, replaced: Mapping[str, str]) -> str:
-    """Replace whole tokens, all in one pass (so that replacements never chain), longest first."""
+    """Replace whole tokens, longest first, in one pass, so that no replacement is replaced again."""
     if not replaced:
         return text
     longest_first = sorted(replaced, key=len, reverse=True)
@@ -115,7 +120,7 @@ def substitute(text: str, replaced: Mapping[str, str]) -> str:
 
 
 def _token(pattern: str) -> str:
-    """Matches only where no token goes on to either side: INV-20 is not in INV-2041, 12 not in 12.50."""
+    """A pattern that matches whole tokens only: INV-20 is not found in INV-2041, nor 12 in 12.50."""
     return rf"(?<![\w])(?<!\w[-_.,/@])(?:{pattern})(?![\w])(?![-_/.,@]\w)"
 
 
@@ -124,20 +129,21 @@ def _occurs(needle: str, text: str) -> bool:
 
 
 def _form_in(entity: Entity, answer: str) -> str | None:
-    """How an entity stands in the answer: as it is, in capitals or small, or without thousands separators."""
+    """How the answer writes an entity: as it is, in upper or lower case, or without thousands commas."""
     if len(entity.text) < 2:
-        return None  # a single digit stands in too many answers by chance
+        return None  # a single character stands in too many answers by chance
     text = entity.text
     return next((f for f in (text, *_derived(text)) if _occurs(f, answer)), None)
 
 
 def _derived(text: str) -> list[str]:
+    """Other ways to write an entity that `_like` can repeat for another one."""
     plain = text.replace(",", "") if re.fullmatch(r"[\d,]+(\.\d+)?", text) else text
     return [f for f in (text.upper(), text.lower(), plain) if f != text]
 
 
 def _like(old: str, form: str, new: str) -> str:
-    """Give `new` the form that `old` has in the answer."""
+    """Write `new` as the answer writes `old`, which is as `form`."""
     if form == old:
         return new
     if form == old.upper():

@@ -5,19 +5,21 @@ from pathlib import Path
 import pytest
 
 from bench import essay
+from bench.cells import Cells
 from bench.learners import Weights
 from nightschool.config import Config
 from nightschool.errors import BadRequest
 from nightschool.models.hf import HFModel
 
 
+@pytest.mark.slow
 def test_an_essay_measures_every_cell_once_and_goes_on_where_it_was(
     roomy: HFModel, small: Config, tmp_path: Path
 ) -> None:
     rules, suites = ("context", "notes", "compact", "opsd", "sft, lr 5e-4"), ("payments", "triage")
     told: list[str] = []
 
-    def run(rules: tuple[str, ...]) -> essay.Cells:
+    def run(rules: tuple[str, ...]) -> Cells:
         selection = essay.Selection(rules, suites, (0,), quick=True)
         return essay.run(roomy, small, selection, tmp_path, told.append)
 

@@ -26,6 +26,7 @@ def night(i: int, *accuracy: float, base: float = 0.1) -> dict[str, Any]:
 NIGHTS = [night(0, 0.8, 0.2), night(1, 0.7, 0.9, 0.3), night(2, 0.6, 1.0, 0.8)]
 
 
+@pytest.mark.slow
 def test_a_stream_goes_on_where_it_was(roomy: HFModel, small: Config, tmp_path: Path) -> None:
     told: list[str] = []
     for dreams in (2, 2):

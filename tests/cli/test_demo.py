@@ -12,6 +12,7 @@ from tests.conftest import tiny_net, tiny_tokenizer
 from tests.helpers import QUICK
 
 
+@pytest.mark.slow
 def test_the_demo_measures_a_whole_day_and_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = tiny_net()
     net.config.max_position_embeddings = 2048  # bytes are many tokens

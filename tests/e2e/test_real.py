@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from openai import OpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from nightschool.cli.demo import MORNING, unseen
 from nightschool.models.embedded import ensure
@@ -37,17 +39,19 @@ def client() -> Iterator[OpenAI]:
     process.stdout.close()
 
 
-@pytest.mark.e2e
 def test_a_session_in_the_morning_is_in_the_weights_by_evening(client: OpenAI, home: Path) -> None:
     def ask(text: str, *before: str, model: str = "live") -> tuple[str, str, str]:
         """Answer, the version that gave it, session."""
         roles = ("user", "assistant")
-        messages = [{"role": roles[i % 2], "content": t} for i, t in enumerate((*before, text))]
+        messages = cast(
+            list[ChatCompletionMessageParam],
+            [{"role": roles[i % 2], "content": t} for i, t in enumerate((*before, text))],
+        )
         raw = client.chat.completions.with_raw_response.create(
             model=model,
             messages=messages,
             temperature=0,
-            max_tokens=48,  # type: ignore[arg-type]
+            max_tokens=48,
         )
         answer = raw.parse()
         return (answer.choices[0].message.content or "").strip(), answer.model, raw.headers["x-session-id"]

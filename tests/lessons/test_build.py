@@ -2,11 +2,9 @@
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightschool.lessons.anchors import practice_anchors, probe_anchors
 from nightschool.lessons.build import build_lesson
 from nightschool.types import Lesson, Message, Session, ToolCall
 
@@ -54,20 +52,10 @@ def test_nothing_held_back_is_practised_and_the_seed_decides() -> None:
 @given(st.integers(0, 99), st.integers(0, 40), st.integers(0, 40))
 def test_the_split_never_leaks(seed: int, variations: int, held_back: int) -> None:
     made = lesson(INVOICES, seed, variations, held_back)
-    alone = [p for p in made.practice if p.kind != "replayed"]
-    texts = [p.messages[-1].content for p in (*alone, *made.held_back)]
+    standalone = [p for p in made.practice if p.kind != "replayed"]
+    texts = [p.messages[-1].content for p in (*standalone, *made.held_back)]
     assert len(texts) == len(set(texts))
     assert len(made.held_back) <= held_back
-
-
-@pytest.mark.parametrize("mending", ["No, put the company first.", "That's wrong: the company goes first."])
-def test_a_correction_belongs_to_the_request_before_it(mending: str) -> None:
-    made = lesson(
-        session("Invoice INV-2041 from Acme Ltd.", "INV-2041 | Acme Ltd", mending, "Acme Ltd | INV-2041")
-    )
-    (recorded,) = [p for p in made.practice if p.kind == "recorded"]
-    assert recorded.expected == "Acme Ltd | INV-2041"
-    assert made.drops[0].reason == "follows up an earlier request"
 
 
 def test_a_request_without_entities_is_reworded() -> None:
@@ -112,7 +100,9 @@ def test_where_the_answer_does_not_speak_of_the_entities_they_vary_and_the_teach
 
 def test_too_few_variations_are_reported() -> None:
     made = lesson(session("what is our motto?", "Slow is smooth."), variations=500)
-    assert any("wanted variations exist" in d.reason for d in made.drops)
+    (drop,) = made.drops
+    assert drop.what == "what is our motto?"
+    assert drop.reason.endswith("wanted variations exist")
 
 
 def flow(name: str, number: str) -> list[Message]:
@@ -163,21 +153,19 @@ def test_a_tool_flow_varies_its_request_calls_and_results_together() -> None:
     assert all(json.loads(p.messages[3].tool_calls[0].arguments)["queue"] == "Q7" for p in last)
 
 
+def test_a_drop_shows_what_was_said_on_one_line() -> None:
+    made = lesson(Session("s1", tuple(flow("Anna Smith", "C-482"))))  # no second flow bears a format out
+    shown = {drop.what for drop in made.drops}
+    assert any(text.startswith("Please close the account of Anna Smith. / {") for text in shown)
+    assert all(text.isprintable() for text in shown)
+
+
 def test_each_turn_is_replayed_where_it_stood() -> None:
     made = lesson(FLOWS)
     replayed = [p for p in made.practice if p.kind == "replayed"]
     assert [p.messages for p in replayed] == [FLOWS.messages[:i] for i in (7, 9, 11)]  # the rest stood alone
     assert [p.turns for p in replayed] == [1, 3, 5]
     assert replayed[2].expected == "Closed: C-771."
-
-
-def test_in_hindsight_a_corrected_turn_should_have_been_what_came_of_it() -> None:
-    made = lesson(
-        session("Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20", "No, the number first.", "INV-20: Acme Ltd")
-    )
-    recorded, mended = (p for p in made.practice if p.kind in ("recorded", "replayed"))
-    assert (len(recorded.messages), recorded.expected) == (1, "INV-20: Acme Ltd")
-    assert (len(mended.messages), mended.turns, mended.expected) == (3, 3, "INV-20: Acme Ltd")
 
 
 def test_a_rejected_answer_is_no_right_one() -> None:
@@ -190,9 +178,3 @@ def test_a_rejected_answer_is_no_right_one() -> None:
 def test_a_session_without_requests_teaches_nothing() -> None:
     made = lesson(Session("s", (Message("assistant", "hello"),)))
     assert made.practice == made.held_back == ()
-
-
-def test_anchors_are_many_distinct_and_split() -> None:
-    practised, probes = practice_anchors(), probe_anchors()
-    assert len({*practised, *probes}) == len(practised) + len(probes) == 200
-    assert len(probes) == 40

@@ -2,48 +2,13 @@
 
 import random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightschool.lessons.entities import find, fresh
 from nightschool.lessons.variations import pattern, substitute, vary
 
 MAIL = "Invoice INV-2041 from Acme Ltd over 1,250.00 EUR, due 2026-03-14."
 LINE = "PAY | Acme Ltd | INV-2041 | 1250.00 EUR | 2026-03-14"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (MAIL, ["INV-2041", "Acme Ltd", "1,250.00", "2026-03-14"]),
-        ("Please call Anna Smith at 14:30 on Friday.", ["Anna Smith", "14:30", "Friday"]),
-        ("Mail bob@x.org before 3 March 2026.", ["bob@x.org", "3 March 2026"]),
-        ("The staging host is heron-42.", ["heron-42"]),
-        ("Please send it.", []),
-    ],
-)
-def test_finds_what_could_have_been_another(text: str, expected: list[str]) -> None:
-    assert [e.text for e in find(text)] == expected
-
-
-def test_fresh_ones_have_the_same_shape() -> None:
-    rng = random.Random(1)
-    for text, shape in (
-        ("INV-2041", r"INV-\d{4}"),
-        ("1,250.00", r"\d,\d{3}\.\d{2}"),
-        ("2026-03-14", r"2026-(0[1-9]|1[0-2])-([01]\d|2[0-8])"),
-        ("14:30", r"([01]\d|2[0-3]):[0-5]\d"),
-        ("Acme Ltd", r"[A-Z][a-z]+( [A-Z][a-z]+)?( [A-Z][A-Za-z]+)?"),
-        ("heron-42", r"[a-z]+-\d\d"),
-    ):
-        (entity,) = [e for e in find(f"see {text} there") if e.text == text]
-        for _ in range(20):
-            import re
-
-            made = fresh(entity, rng)
-            assert re.fullmatch(shape, made), made
-            assert made != text
 
 
 def test_a_twin_has_its_entities_in_the_answer_too() -> None:
@@ -101,5 +66,6 @@ def test_twins_are_consistent_whatever_the_invoice(seed: int, number: int, amoun
     assert made.expected == substitute(line, made.replaced)
     for old, new in made.replaced.items():
         assert new in made.text
-        assert new in made.expected  # type: ignore[operator]
+        assert made.expected
+        assert new in made.expected
         assert old != new

@@ -166,6 +166,7 @@ def _command(home: Path, settings: dict[str, str], *arguments: str) -> list[str]
     return [sys.executable, "-m", "nightschool", *arguments, "--json", *flags]
 
 
+@pytest.mark.slow
 def test_a_dream_killed_with_kill_9_ends_where_it_would_have(
     store: Store, home: Path, dream: Dream, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_night_of_which_all_was_taken_back_is_over(
     assert store.dreams.get(plan.id).status == "failed"
 
 
+@pytest.mark.slow
 def test_a_dream_goes_on_from_the_version_that_no_server_refused(store: Store, dream: Dream) -> None:
     like(store, "sum", *SUM)
     first = dream()
@@ -291,6 +293,7 @@ def test_a_dream_goes_on_from_the_version_that_no_server_refused(store: Store, d
     assert store.dreams.get(again.dream_id).sessions == ("total",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [*RULES, "opsd+rlvr"])
 def test_a_resumed_night_is_the_same_night_for_every_rule(
     store: Store, home: Path, settings: dict[str, str], tmp_path: Path, rule: str

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from tests.serve.conftest import Server
 
 
+@pytest.mark.slow
 def test_no_request_breaks_the_server(serving: Callable[..., Server]) -> None:
     server = serving(lambda *_: "yes")
     published = schemathesis.openapi.from_url(f"{server.url}/openapi.json")

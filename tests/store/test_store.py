@@ -134,6 +134,7 @@ def test_the_same_answer_regenerated_keeps_both_responses(store: Store) -> None:
 texts = st.lists(st.text(max_size=5), min_size=2, max_size=8).filter(lambda t: len(t) % 2 == 0)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(texts, min_size=1, max_size=4), st.data())
 def test_whatever_the_client_sends_is_what_is_recorded(
@@ -232,6 +233,7 @@ def test_an_edited_answer_that_the_client_goes_on_with_is_still_the_edited_one(s
     assert {s.id: s.position for s in store.feedback.signals(session)} == {"g1": None, "g2": None}
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(texts, min_size=1, max_size=5))
 def test_where_a_signal_points_is_its_response(
@@ -436,6 +438,7 @@ def _open_and_record(home: Path, number: int) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_home_together(home: Path) -> None:
     home.mkdir()
     context = multiprocessing.get_context("spawn")

@@ -127,6 +127,7 @@ def test_a_model_thinks_the_same_without(kind: str, monkeypatch: pytest.MonkeyPa
         assert generation.logprobs == pytest.approx(scored, abs=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are x86's")
 @pytest.mark.parametrize("without", ["-mno-avx512bf16", "-mno-avx512f"])
 def test_other_processors(without: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

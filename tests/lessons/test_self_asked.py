@@ -1,7 +1,7 @@
 """Questions that the model asks itself: its own idea of the user's next turn."""
 
 from nightschool.engines.scripted import ScriptedModel
-from nightschool.lessons.asked import ask
+from nightschool.lessons.self_asked import ask
 from nightschool.types import BASE, Lesson, Message
 
 CONTEXT = (
