@@ -25,6 +25,7 @@ ALLOWED = {
     "serve": {"engines", "store", "versions"},
     "night": {"engines", "models", "store", "versions", "lessons", "learn", "gate"},
     "checks": set(),
+    "app": {"models", "store", "night", "serve"},
 }
 COMMON = {"types", "errors", "config", "seeds", "__init__"}
 

@@ -13,7 +13,7 @@ from openai import OpenAI, OpenAIError
 from openai.types.chat import ChatCompletionMessageParam
 from rich.console import Console
 
-from nightschool import day
+from nightschool import app
 from nightschool.config import Config, home
 from nightschool.errors import NightschoolError
 
@@ -67,8 +67,8 @@ def _server(config: Config, url: str | None) -> Iterator[str]:
         return
     if url:
         raise NightschoolError(f"no server answers at {url}: start one with `nightschool serve`")
-    server = uvicorn.Server(uvicorn.Config(day.app(config, home()), port=0, log_level="warning"))
-    listening = day.listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app.build(config, home()), port=0, log_level="warning"))
+    listening = app.listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

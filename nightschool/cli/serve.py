@@ -15,9 +15,9 @@ app = typer.Typer()
 @app.command()
 def serve(context: typer.Context) -> None:
     """Serve the model on an OpenAI-compatible endpoint (--serve.host, --serve.port, --model.id)."""
-    from nightschool import day
+    from nightschool.app import run
 
-    day.run(config(context), home())
+    run(config(context), home())
 
 
 @app.command()

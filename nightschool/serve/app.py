@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.engines import base
+from nightschool.engines.base import Engine
 from nightschool.serve import errors, wire
+from nightschool.serve.batcher import Batcher
 from nightschool.serve.chat import Chat
-from nightschool.serve.engine import Engine
 from nightschool.serve.live import LiveModel
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
@@ -35,7 +35,7 @@ class Schedule(Protocol):
 
 
 def create_app(
-    model: base.Engine,
+    engine: Engine,
     store: Store,
     config: ServeConfig,
     *,
@@ -47,19 +47,18 @@ def create_app(
 
     The application owns `store` from now on and closes it at shutdown.
     """
-    engine = Engine(model, config)
-    versions = LiveModel(model, store, engine)
-
-    chat = Chat(model, store, engine, versions, config, dream)
+    batcher = Batcher(engine, config)
+    live = LiveModel(engine, store, batcher)
+    chat = Chat(engine, store, batcher, live, config, dream)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        engine.start()
-        await versions.follow()
+        batcher.start()
+        await live.follow()
         watch = asyncio.create_task(schedule.watch())
         yield
         watch.cancel()
-        engine.stop()
+        batcher.stop()
         store.close()
 
     app = FastAPI(title="Nightschool", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -73,7 +72,7 @@ def create_app(
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        names = [{"id": LIVE, "version": versions.answering}, {"id": BASE, "root": model.name}]
+        names = [{"id": LIVE, "version": live.answering}, {"id": BASE, "root": engine.name}]
         names += [{"id": v.name, "parent": v.parent} for v in store.versions.all()]
         return {
             "object": "list",
@@ -82,14 +81,14 @@ def create_app(
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
-        await versions.follow()
+        await live.follow()
         swaps = await asyncio.to_thread(store.versions.swaps)
         refusal = await asyncio.to_thread(store.versions.refusal)
         return {
             "status": "ok",
-            "model": model.name,
+            "model": engine.name,
             "live": await asyncio.to_thread(store.versions.live),
-            "answering": versions.answering,
+            "answering": live.answering,
             "last_swap": vars(swaps[0]) if swaps else None,
             "refused": vars(refusal) if refusal else None,
         }
@@ -134,7 +133,7 @@ def create_app(
 
     @app.get("/v1/versions")
     def list_versions() -> dict[str, Any]:
-        rows = [{**vars(v), "live": v.name == versions.answering} for v in store.versions.all()]
+        rows = [{**vars(v), "live": v.name == live.answering} for v in store.versions.all()]
         return {"object": "list", "live": store.versions.live(), "data": rows}
 
     return app

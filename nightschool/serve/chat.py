@@ -13,12 +13,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from nightschool.config import ServeConfig
-from nightschool.engines import base
-from nightschool.engines.base import FinishReason, GenerateRequest, Sampling
+from nightschool.engines.base import Engine, FinishReason, GenerateRequest, Sampling
 from nightschool.engines.tools import parse_calls
 from nightschool.errors import BadRequest, ContextTooLong
 from nightschool.serve import commands, wire
-from nightschool.serve.engine import Engine, Stream
+from nightschool.serve.batcher import Batcher, Stream
 from nightschool.serve.errors import describe
 from nightschool.serve.live import LiveModel
 from nightschool.serve.text import TextStream
@@ -59,15 +58,15 @@ class Chat:
 
     def __init__(
         self,
-        model: base.Engine,
-        store: Store,
         engine: Engine,
-        versions: LiveModel,
+        store: Store,
+        batcher: Batcher,
+        live: LiveModel,
         config: ServeConfig,
         dream: Callable[[], str],
     ) -> None:
-        self._model, self._store, self._engine = model, store, engine
-        self._versions, self._config, self._dream = versions, config, dream
+        self._engine, self._store, self._batcher = engine, store, batcher
+        self._live, self._config, self._dream = live, config, dream
 
     async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
         """Raises BadRequest, NotFound, VersionError, StoreError."""
@@ -84,13 +83,13 @@ class Chat:
         return await self._whole(answer, request)
 
     async def _begin(self, body: wire.ChatRequest, history: list[Message], given: str | None) -> Answer:
-        version = await self._versions.resolve(body.model)
-        prompt = await asyncio.to_thread(self._model.encode, history, body.tool_schemas)
-        room = self._model.context_length - len(prompt)
+        version = await self._live.resolve(body.model)
+        prompt = await asyncio.to_thread(self._engine.encode, history, body.tool_schemas)
+        room = self._engine.context_length - len(prompt)
         if room < 1:
             raise ContextTooLong(
                 f"the request has {len(prompt)} tokens, the model's context holds "
-                f"{self._model.context_length}: shorten it",
+                f"{self._engine.context_length}: shorten it",
                 "messages",
                 "context_length_exceeded",
             )
@@ -107,8 +106,8 @@ class Chat:
             history=history,
             version=version,
             prompt=len(prompt),
-            stream=self._engine.submit(GenerateRequest(tuple(prompt), sampling, version)),
-            text=TextStream(self._model.decode, body.stops, hold_calls=bool(body.tool_schemas)),
+            stream=self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
+            text=TextStream(self._engine.decode, body.stops, hold_calls=bool(body.tool_schemas)),
         )
 
     async def _pieces(self, answer: Answer) -> AsyncIterator[str]:
@@ -214,9 +213,9 @@ class Chat:
         session_id = await asyncio.to_thread(
             self._store.sessions.keep_up, given, history, body.user, body.tool_schemas
         )
-        text = await asyncio.to_thread(commands.obey, command, self._store, session_id, self._dream)
+        text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
         response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
-        version = self._versions.answering
+        version = self._live.answering
         headers = {"X-Nightschool-Version": version} | ({"X-Session-Id": session_id} if session_id else {})
         if not body.stream:
             message = Message("assistant", text)

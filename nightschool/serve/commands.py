@@ -47,8 +47,8 @@ def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
     return kept, command
 
 
-def obey(command: Command, store: Store, session_id: str | None, dream: Callable[[], str]) -> str:
-    """Do what a command says and answer in a sentence."""
+def execute(command: Command, store: Store, session_id: str | None, dream: Callable[[], str]) -> str:
+    """Do what a command says. Returns the sentence that the user reads, also where it failed."""
     if command.name == "dream":
         return _dream(dream)
     if session_id is None:

@@ -7,9 +7,9 @@ import logging
 from collections import OrderedDict
 from pathlib import Path
 
-from nightschool.engines import base
+from nightschool.engines.base import Engine
 from nightschool.errors import ModelNotFound, NightschoolError, NotFound, VersionError
-from nightschool.serve.engine import Engine
+from nightschool.serve.batcher import Batcher
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE
 from nightschool.versions import attest, files
@@ -21,8 +21,8 @@ MAX_LOADED = 8  # adapters; those asked least recently go first
 class LiveModel:
     """The versions a server can answer with. `answering` is what `live` means at the moment."""
 
-    def __init__(self, model: base.Engine, store: Store, engine: Engine) -> None:
-        self._model, self._store, self._engine = model, store, engine
+    def __init__(self, engine: Engine, store: Store, batcher: Batcher) -> None:
+        self._engine, self._store, self._batcher = engine, store, batcher
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._swapping = asyncio.Lock()
         self._followed: int | None = None  # the number of the pointer that was followed last
@@ -30,7 +30,7 @@ class LiveModel:
 
     async def resolve(self, name: str) -> str:
         """The version that answers a request for `name`, loaded. Raises NotFound, VersionError."""
-        if name in (LIVE, files.STEM, self._model.name):
+        if name in (LIVE, files.STEM, self._engine.name):
             await self.follow()
             return self._touch(self.answering)
         if name != BASE and name not in self._loaded:
@@ -76,20 +76,20 @@ class LiveModel:
         except NotFound as e:
             raise ModelNotFound(f"there is no model {name!r}: /v1/models lists them") from e
         await asyncio.to_thread(files.verify, directory)
-        await self._engine.call(lambda: self._admit(name, directory))
+        await self._batcher.call(lambda: self._admit(name, directory))
         self._loaded[name] = None
         while len(self._loaded) > MAX_LOADED:
             oldest = next(v for v in self._loaded if v != self.answering)
             del self._loaded[oldest]
-            await self._engine.call(lambda gone=oldest: self._model.unload(gone))  # type: ignore[misc]
+            await self._batcher.call(lambda gone=oldest: self._engine.unload(gone))  # type: ignore[misc]
 
     def _admit(self, name: str, directory: Path) -> None:
-        """On the model's thread: load, then compare with what the trainer saw."""
-        self._model.load(name, directory)
+        """On the batcher's thread: load, then compare with what the trainer saw. Raises VersionError."""
+        self._engine.load(name, directory)
         try:
-            attest.check(self._model, name, directory)
+            attest.check(self._engine, name, directory)
         except VersionError:
-            self._model.unload(name)
+            self._engine.unload(name)
             raise
 
     def _touch(self, name: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from nightschool.errors import DreamError
-from nightschool.serve.commands import Command, obey, parse, split
+from nightschool.serve.commands import Command, execute, parse, split
 from nightschool.store import Store
 from nightschool.types import Message
 
@@ -49,5 +49,5 @@ def test_what_goes_wrong_is_said(store: Store) -> None:
     def busy() -> str:
         raise DreamError("a dream is running")
 
-    assert "did not work: there is no session" in obey(Command("good"), store, "nope", busy)
-    assert "No dream was started: a dream is running" in obey(Command("dream"), store, None, busy)
+    assert "did not work: there is no session" in execute(Command("good"), store, "nope", busy)
+    assert "No dream was started: a dream is running" in execute(Command("dream"), store, None, busy)

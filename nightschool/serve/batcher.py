@@ -1,4 +1,4 @@
-"""One thread that owns the model. Requests join the running batch at the next token."""
+"""One thread that owns the engine. A request joins the running batch at the next token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 from nightschool.config import ServeConfig
-from nightschool.engines import base
-from nightschool.engines.base import Batch, GenerateRequest, TokenOut
+from nightschool.engines.base import Batch, Engine, GenerateRequest, TokenOut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -38,14 +37,14 @@ class Stream:
         self.cancelled = True
 
 
-class Engine:
-    """Decodes up to `max_batch` requests together; more wait in the order they came."""
+class Batcher:
+    """Decodes up to `max_batch` requests together; the others wait in the order in which they came."""
 
-    def __init__(self, model: base.Engine, config: ServeConfig) -> None:
-        self._model, self._config = model, config
+    def __init__(self, engine: Engine, config: ServeConfig) -> None:
+        self._engine, self._config = engine, config
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
 
     def start(self) -> None:
         """Call from the event loop that all requests come from."""
@@ -64,7 +63,7 @@ class Engine:
         return stream
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work` on the model's thread, between two steps."""
+        """Run `work` on the batcher's thread, between two steps; returns or raises what it does."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -104,13 +103,13 @@ class Engine:
 
     def _batch(self) -> Batch:
         config = self._config
-        return self._model.batch(
-            prefill_chunk=config.prefill_chunk or self._model.prefill_chunk,
+        return self._engine.batch(
+            prefill_chunk=config.prefill_chunk or self._engine.prefill_chunk,
             prefix_cache_tokens=config.prefix_cache_tokens,
         )
 
     def _receive(self, waiting: list[Stream], *, block: bool) -> bool:
-        """Take everything out of the inbox; False when the engine is to stop."""
+        """Take everything out of the inbox; `block` waits for a first item. Returns False if told to stop."""
         while block or not self._inbox.empty():
             item = self._inbox.get()
             block = False
@@ -120,7 +119,6 @@ class Engine:
                 waiting.append(item)
             else:
                 item()
-                # A job is a turn of its own, or an idle engine would sleep on what came with it.
         return True
 
     def _join(self, batch: Batch, running: dict[int, Stream], waiting: list[Stream]) -> None:
