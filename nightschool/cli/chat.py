@@ -25,9 +25,9 @@ def run(config: Config, url: str | None, console: Console) -> None:
         console.print("/good, /bad WHY, /undo and /dream are commands; Ctrl-D ends", style="dim")
         turns: list[ChatCompletionMessageParam] = []
         session = f"chat_{uuid.uuid4().hex[:12]}"
-        while (said := _ask(console)) is not None:
-            if said:
-                turns.append({"role": "user", "content": said})
+        while (text := _ask(console)) is not None:
+            if text:
+                turns.append({"role": "user", "content": text})
                 _answer(client, turns, session, console)
 
 

@@ -31,7 +31,7 @@ from nightschool.errors import NightschoolError
 from nightschool.types import BASE, LIVE
 
 UNSEEN = 40
-Chat = list[dict[str, str]]
+Turns = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -142,24 +142,24 @@ def _day_and_night(config: Config, home: Path, url: str, console: Console) -> di
     }
 
 
-def _morning(client: OpenAI, console: Console) -> tuple[str, Chat]:
+def _morning(client: OpenAI, console: Console) -> tuple[str, Turns]:
     """Three mails in one session; the user corrects the first answer by editing it, as chat clients allow."""
-    chat: Chat = []
+    chat: Turns = []
     headers = {"X-Session-Id": "morning"}  # by which all sampling is seeded: the same demo every time
     for invoice in MORNING:
         chat.append({"role": "user", "content": invoice.mail})
-        said, session = _ask(client, chat, LIVE, headers)
+        answer, session = _ask(client, chat, LIVE, headers)
         headers = {"X-Session-Id": session}
         console.print(f"[bold]user[/]   {invoice.mail}", highlight=False)
-        console.print(f"[bold]model[/]  {_short(said)}", highlight=False)
-        if said != invoice.line:
-            said = invoice.line
-            console.print(f"[bold]edited[/] {said}", highlight=False)
-        chat.append({"role": "assistant", "content": said})
+        console.print(f"[bold]model[/]  {_short(answer)}", highlight=False)
+        if answer != invoice.line:
+            answer = invoice.line
+            console.print(f"[bold]edited[/] {answer}", highlight=False)
+        chat.append({"role": "assistant", "content": answer})
     return session, chat
 
 
-def _ask(client: OpenAI, messages: Chat, version: str, headers: dict[str, str]) -> tuple[str, str]:
+def _ask(client: OpenAI, messages: Turns, version: str, headers: dict[str, str]) -> tuple[str, str]:
     """A greedy answer, and the session it was recorded in."""
     raw = client.chat.completions.with_raw_response.create(
         model=version,
@@ -172,7 +172,7 @@ def _ask(client: OpenAI, messages: Chat, version: str, headers: dict[str, str]) 
     return content.strip(), raw.headers["x-session-id"]
 
 
-def _ask_all(client: OpenAI, invoices: Sequence[Invoice], version: str, context: Chat) -> list[str]:
+def _ask_all(client: OpenAI, invoices: Sequence[Invoice], version: str, context: Turns) -> list[str]:
     """All at once: the server decodes them together."""
 
     def one(invoice: Invoice) -> str:

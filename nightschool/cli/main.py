@@ -52,13 +52,13 @@ def take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     Raises ConfigError for one without a value.
     """
     rest, settings = list[str](), dict[str, str]()
-    given = iter(arguments)
-    for argument in given:
+    remaining = iter(arguments)
+    for argument in remaining:
         match = _SETTING.fullmatch(argument)
         if not match:
             rest.append(argument)
             continue
-        value = match[2] if match[2] is not None else next(given, None)
+        value = match[2] if match[2] is not None else next(remaining, None)
         if value is None:
             raise ConfigError(f"{argument} needs a value")
         settings[match[1]] = value

@@ -29,11 +29,11 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
         load(model, store, live)
         judged = store.sessions.judged(session_id), store.feedback.signals(session_id)
         (lesson,) = select([judged], config.learn)
-        room = encode(model, lesson, live, config.learn)
+        encoded = encode(model, lesson, live, config.learn)
     return {
         "session": session_id,
         "version": live,
-        **room.report(),
+        **encoded.report(),
         "practice": [
             {
                 "id": candidate.example.id,
@@ -45,23 +45,23 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
                 "gap": round(candidate.gap, 3),
                 "dropped": candidate.rejected_because,
             }
-            for candidate in room.candidates
+            for candidate in encoded.candidates
         ],
     }
 
 
-def print_preview(found: dict[str, Any], console: Console) -> None:
+def print_preview(report: dict[str, Any], console: Console) -> None:
     """As a table, what is practised first."""
     table = Table("kind", "gap", "request", "right answer", "", box=None)
-    for row in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
+    for row in sorted(report["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
         request = row["request"][:60].replace("\n", " ")
         answer = row["answer"].strip()[:50].replace("\n", " ") + ("" if row["known"] else " (the teacher's)")
         table.add_row(row["kind"], f"{row['gap']:.2f}", request, answer, row["dropped"] or "")
     console.print(table)
-    for what, reason in found["drops"]:
+    for what, reason in report["drops"]:
         console.print(f"dropped: {what[:60]!r}: {reason}", markup=False, highlight=False)
-    parts = found["stretches"]
-    if len(parts) > 1:
-        console.print(f"The session is longer than the model's context: {len(parts)} stretches teach.")
-    practised = ", ".join(f"{n} {kind}" for kind, n in found["practised"].items()) or "nothing"
-    console.print(f"Practised: {practised}. Held back: {found['held_back']}.", highlight=False)
+    stretches = report["stretches"]
+    if len(stretches) > 1:
+        console.print(f"The session is longer than the model's context: {len(stretches)} stretches teach.")
+    practised = ", ".join(f"{n} {kind}" for kind, n in report["practised"].items()) or "nothing"
+    console.print(f"Practised: {practised}. Held back: {report['held_back']}.", highlight=False)

@@ -97,10 +97,12 @@ def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -
     if as_json:
         print_json({"session": session_id, "rating": rating, "comment": comment})
     else:
-        then = "it will be learned in the next dream"
+        consequence = "it will be learned in the next dream"
         if rating == "bad":
-            then = "what was wrong will be learned" if comment else "no dream may bring its answers back"
-        out.print(f"{session_id} is {rating}: {then}")
+            consequence = (
+                "what was wrong will be learned" if comment else "no dream may bring its answers back"
+            )
+        out.print(f"{session_id} is {rating}: {consequence}")
 
 
 @app.command()
@@ -108,11 +110,11 @@ def undo(session: SessionId, as_json: Json = False) -> None:
     """Take the newest rating of a session back."""
     with open_store() as store:
         store.sessions.get(session)
-        taken = store.feedback.retract_rating(session)
+        retracted = store.feedback.retract_rating(session)
     if as_json:
-        print_json({"session": session, "retracted": taken.rating if taken else None})
+        print_json({"session": session, "retracted": retracted.rating if retracted else None})
     else:
-        out.print(f"took back {taken.rating!r}" if taken else "there was no rating to take back")
+        out.print(f"took back {retracted.rating!r}" if retracted else "there was no rating to take back")
 
 
 @app.command()
@@ -120,5 +122,5 @@ def lessons(context: typer.Context, session: SessionId, as_json: Json = False) -
     """Show what a dream would practise of SESSION, what it would not, and why."""
     from nightschool.cli.preview import preview, print_preview
 
-    found = preview(config(context), home(), session)
-    print_json(found) if as_json else print_preview(found, out)
+    report = preview(config(context), home(), session)
+    print_json(report) if as_json else print_preview(report, out)

@@ -87,7 +87,7 @@ def eval_(
 
     # What the user got wrong is found before torch and the model are loaded.
     with open_store() as store, open_file(cases) as lines:
-        read = read_cases(lines, parse_messages)
+        to_answer = read_cases(lines, parse_messages)
         name = store.versions.live() if version == LIVE else version
         directory = None if name == BASE else Path(store.versions.get(name).path)
         session = store.sessions.get(with_session) if with_session else None
@@ -98,7 +98,7 @@ def eval_(
     if directory:
         files.verify(directory)
         model.load(name, directory)
-    result = evaluate(model, read, name, max_tokens, session)
+    result = evaluate(model, to_answer, name, max_tokens, session)
     if as_json:
         print_json(result)
         return

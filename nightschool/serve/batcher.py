@@ -132,16 +132,16 @@ class Batcher:
     def _deliver(self, batch: Batch, running: dict[int, Stream]) -> None:
         if not running:
             return
-        said = list[tuple[Stream, TokenOut | Exception]]()
+        outputs = list[tuple[Stream, TokenOut | Exception]]()
         for token in batch.step():
             stream = running.get(token.row)
             if stream is None:
                 continue
             if token.finish:
                 del running[token.row]
-            said.append((stream, token))
-        if said:  # a step that only read prompts has nothing to wake anybody for
-            self._hand_over(said)
+            outputs.append((stream, token))
+        if outputs:  # a step that only read prompts has nothing to wake anybody for
+            self._hand_over(outputs)
 
     def _hand_over(self, items: Sequence[tuple[Stream, TokenOut | Exception]]) -> None:
         """Give streams what is new, all at once: to wake the event loop costs more than to send a token."""

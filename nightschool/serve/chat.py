@@ -71,22 +71,22 @@ class Chat:
     async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
         """Raises BadRequest, NotFound, VersionError, StoreError."""
         history, command = commands.split(wire.to_messages(body.messages))
-        given = _session_header(request)
+        session_id = _session_header(request)
         if command:
-            return await self._command(command, history, body, given)
+            return await self._command(command, history, body, session_id)
         if not history:
             raise BadRequest("messages hold nothing but commands and their answers", "messages")
-        answer = await self._begin(body, history, given)
+        answer = await self._begin(body, history, session_id)
         if body.stream:
             events = self._events(answer)
             return StreamingResponse(events, media_type="text/event-stream", headers=answer.headers)
         return await self._whole(answer, request)
 
-    async def _begin(self, body: wire.ChatRequest, history: list[Message], given: str | None) -> Answer:
+    async def _begin(self, body: wire.ChatRequest, history: list[Message], session_id: str | None) -> Answer:
         version = await self._live.resolve(body.model)
         prompt = await asyncio.to_thread(self._engine.encode, history, body.tool_schemas)
-        room = self._engine.context_length - len(prompt)
-        if room < 1:
+        available = self._engine.context_length - len(prompt)  # tokens for the answer
+        if available < 1:
             raise ContextTooLong(
                 f"the request has {len(prompt)} tokens, the model's context holds "
                 f"{self._engine.context_length}: shorten it",
@@ -94,12 +94,13 @@ class Chat:
                 "context_length_exceeded",
             )
         sampling = Sampling(
-            max_tokens=min(body.limit or self._config.max_tokens, room),
+            max_tokens=min(body.limit or self._config.max_tokens, available),
             temperature=1.0 if body.temperature is None else body.temperature,
             top_p=body.top_p or 1.0,
             seed=body.seed,
         )
-        session_id = given or await asyncio.to_thread(self._store.sessions.find, history, body.user)
+        if session_id is None:
+            session_id = await asyncio.to_thread(self._store.sessions.find, history, body.user)
         return Answer(
             request=body,
             session_id=session_id or f"s_{uuid.uuid4().hex[:16]}",
@@ -149,10 +150,10 @@ class Chat:
         return message, "tool_calls" if calls else answer.finish
 
     async def _whole(self, answer: Answer, request: Request) -> Response:
-        gone = asyncio.create_task(_disconnected(request))
+        disconnected = asyncio.create_task(_disconnected(request))
         work = asyncio.create_task(self._collect(answer))
-        await asyncio.wait({gone, work}, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
+        await asyncio.wait({disconnected, work}, return_when=asyncio.FIRST_COMPLETED)
+        disconnected.cancel()
         if not work.done():
             answer.stream.cancel()
             work.cancel()
@@ -208,10 +209,14 @@ class Chat:
         )
 
     async def _command(
-        self, command: commands.Command, history: list[Message], body: wire.ChatRequest, given: str | None
+        self,
+        command: commands.Command,
+        history: list[Message],
+        body: wire.ChatRequest,
+        session_id: str | None,
     ) -> Response:
         session_id = await asyncio.to_thread(
-            self._store.sessions.keep_up, given, history, body.user, body.tool_schemas
+            self._store.sessions.sync, session_id, history, body.user, body.tool_schemas
         )
         text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
         response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
@@ -229,10 +234,10 @@ class Chat:
 
 
 def _session_header(request: Request) -> str | None:
-    given = request.headers.get("x-session-id")
-    if given is not None and not _SESSION_ID.fullmatch(given):
+    session_id = request.headers.get("x-session-id")
+    if session_id is not None and not _SESSION_ID.fullmatch(session_id):
         raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
-    return given
+    return session_id
 
 
 async def _disconnected(request: Request) -> None:

@@ -19,7 +19,7 @@ class Command:
     """`name` is good, bad, undo or dream; only bad takes words."""
 
     name: str
-    words: str | None = None
+    comment: str | None = None
 
 
 def parse(message: Message) -> Command | None:
@@ -55,13 +55,13 @@ def execute(command: Command, store: Store, session_id: str | None, dream: Calla
         return "There is no recorded session here yet: say something to the model first."
     try:
         if command.name == "undo":
-            taken = store.feedback.retract_rating(session_id)
-            return f"Took back: {taken.rating}." if taken else "There was no rating to take back."
+            retracted = store.feedback.retract_rating(session_id)
+            return f"Took back: {retracted.rating}." if retracted else "There was no rating to take back."
         rating = Feedback(
             f"fb_{uuid.uuid4().hex[:16]}",
             session_id,
             "good" if command.name == "good" else "bad",
-            command.words,
+            command.comment,
         )
         store.feedback.rate(rating)
     except NightschoolError as e:

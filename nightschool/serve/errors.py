@@ -60,8 +60,7 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":
             return JSONResponse(wire.error_body("the body is not valid JSON", "invalid_request_error"), 400)
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
-        bad = wire.explain(_AsValidationError(details))  # type: ignore[arg-type]
-        return JSONResponse(describe(bad)[1], 400)
+        return JSONResponse(describe(wire.explain(details))[1], 400)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -73,16 +72,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ValidationError, known)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, known)
-
-
-class _AsValidationError:
-    """FastAPI's list of errors, with the method that Pydantic's has."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        self._errors = errors
-
-    def errors(self) -> list[dict[str, Any]]:
-        return self._errors
 
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

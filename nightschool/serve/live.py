@@ -65,9 +65,9 @@ class LiveModel:
             log.error("refused %s: %s", name, e)
             await asyncio.to_thread(self._store.versions.note_swap, name, ok=False, detail=str(e))
             return False
-        was, self.answering = self.answering, name
-        if name != was:
-            await asyncio.to_thread(self._store.versions.note_swap, name, ok=True, detail=f"after {was}")
+        previous, self.answering = self.answering, name
+        if name != previous:
+            await asyncio.to_thread(self._store.versions.note_swap, name, ok=True, detail=f"after {previous}")
         return True
 
     async def _load(self, name: str) -> None:

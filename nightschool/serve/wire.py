@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -126,8 +126,8 @@ class ChatRequest(_Strict):
 
     @property
     def stops(self) -> tuple[str, ...]:
-        found = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return tuple(s for s in found if s)
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return tuple(stop for stop in stops if stop)
 
     @property
     def tool_schemas(self) -> Tools:
@@ -162,7 +162,7 @@ def parse_messages(data: Any) -> tuple[Message, ...]:
     try:
         return to_messages(_MESSAGES.validate_python(data))
     except ValidationError as e:
-        raise explain(e, "messages") from e
+        raise explain(e.errors(), "messages") from e
 
 
 def parse_tools(data: Any) -> Tools:
@@ -170,7 +170,7 @@ def parse_tools(data: Any) -> Tools:
     try:
         return tuple(t.model_dump(exclude_none=True) for t in _TOOLS.validate_python(data or []))
     except ValidationError as e:
-        raise explain(e, "tools") from e
+        raise explain(e.errors(), "tools") from e
 
 
 def check_feedback(body: FeedbackRequest) -> None:
@@ -216,9 +216,9 @@ def _check_arguments(call: ToolCall, index: int) -> None:
         ) from e
 
 
-def explain(error: ValidationError, root: str = "") -> BadRequest:
-    """The first thing that is wrong, in one line."""
-    first = error.errors()[0]
+def explain(errors: Sequence[Mapping[str, Any]], root: str = "") -> BadRequest:
+    """The first of Pydantic's errors (`ValidationError.errors`) in one line; `root` is where they are."""
+    first = errors[0]
     path = ".".join(str(part) for part in (root, *first["loc"]) if part != "")
     if first["type"] == "extra_forbidden":
         return BadRequest(f"{path} is not supported", path, "unsupported_parameter")

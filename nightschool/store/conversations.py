@@ -46,7 +46,7 @@ def turns(orm: Orm, session_id: str, at: str | None = None) -> Sequence[TurnRow]
     return orm.scalars(query.order_by(TurnRow.position)).all()
 
 
-def find(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
+def find_session(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
     """The newest session of this user that `history` goes on from: all that is recorded of it is a beginning
     of `history` that ends with an answer."""
     beginnings = zip(chains(history), history, strict=True)
@@ -82,7 +82,7 @@ def append(
     message is taken at its word in the same way: what it sends is the conversation.
     """
     if session_id is None:
-        session_id = find(orm, messages[:-1], user) if answer is not None else None
+        session_id = find_session(orm, messages[:-1], user) if answer is not None else None
     session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
     _touch(orm, session_id, user, tools, source)
     recorded = turns(orm, session_id)

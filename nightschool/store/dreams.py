@@ -91,40 +91,40 @@ class Dreams:
     def resume(self, dream_id: str, pid: int) -> None:
         """Process `pid` goes on with a dream that was cut off."""
         with self._database.writing() as orm:
-            row = become(orm, dream_id, "running")
+            row = transition(orm, dream_id, "running")
             row.pid, row.error = pid, None
 
     def note_launch(self, dream_id: str) -> None:
         """A server started a process for it."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").launches += 1
+            transition(orm, dream_id, "running").launches += 1
 
     def narrow(self, dream_id: str, sessions: Sequence[str]) -> None:
         """It is for fewer sessions than it was started for."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").sessions = list(sessions)
+            transition(orm, dream_id, "running").sessions = list(sessions)
 
     def note_lessons(self, dream_id: str, lessons: dict[str, Any]) -> None:
         """What is practised of each session, and what is not."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").lessons = lessons
+            transition(orm, dream_id, "running").lessons = lessons
 
     def note_progress(self, dream_id: str, progress: dict[str, Any]) -> None:
         """The numbers of its newest step."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").progress = progress
+            transition(orm, dream_id, "running").progress = progress
 
     def interrupt(self, dream_id: str, error: str) -> None:
         with self._database.writing() as orm:
-            become(orm, dream_id, "interrupted").error = error
+            transition(orm, dream_id, "interrupted").error = error
 
     def fail(self, dream_id: str, error: str) -> None:
         with self._database.writing() as orm:
-            become(orm, dream_id, "failed").error = error
+            transition(orm, dream_id, "failed").error = error
 
     def reject(self, dream_id: str, verdict: Verdict) -> None:
         with self._database.writing() as orm:
-            become(orm, dream_id, "rejected").verdict = verdict.to_json()
+            transition(orm, dream_id, "rejected").verdict = verdict.to_json()
 
 
 def dream_row(orm: Orm, dream_id: str) -> DreamRow:
@@ -135,7 +135,7 @@ def dream_row(orm: Orm, dream_id: str) -> DreamRow:
     return row
 
 
-def become(orm: Orm, dream_id: str, status: DreamStatus) -> DreamRow:
+def transition(orm: Orm, dream_id: str, status: DreamStatus) -> DreamRow:
     """Change a dream's status. Raises NotFound, and StoreError where it cannot become that."""
     row = dream_row(orm, dream_id)
     if status not in _NEXT.get(row.status, set()):

@@ -73,7 +73,7 @@ class FeedbackLog:
     def retract(self, feedback_id: str) -> str:
         """Take one rating or signal back; again changes nothing. The id of its session. Raises NotFound."""
         with self._database.writing() as orm:
-            row = _given(orm, feedback_id)
+            row = _by_id(orm, feedback_id)
             if row is None:
                 raise NotFound(f"there is no feedback {feedback_id}")
             row.retracted_at = row.retracted_at or now()
@@ -123,15 +123,15 @@ def signals(orm: Orm, session_id: str) -> list[Signal]:
 
 def _add_once(orm: Orm, row: FeedbackRow | SignalRow) -> bool:
     """Whether it is new. Raises BadRequest where its id came before with other content."""
-    known = _given(orm, row.id)
-    if known is None:
+    earlier = _by_id(orm, row.id)
+    if earlier is None:
         orm.add(row)
-    elif _content(known) != _content(row):
+    elif _content(earlier) != _content(row):
         raise BadRequest(f"feedback {row.id} exists already with other content", "id")
-    return known is None
+    return earlier is None
 
 
-def _given(orm: Orm, feedback_id: str) -> FeedbackRow | SignalRow | None:
+def _by_id(orm: Orm, feedback_id: str) -> FeedbackRow | SignalRow | None:
     """The rating or the signal with that id."""
     rating = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback_id))
     return rating or orm.scalar(select(SignalRow).where(SignalRow.id == feedback_id))

@@ -80,7 +80,7 @@ class Sessions:
             for turn in orm.scalars(current.where(SessionRow.scope == scope).order_by(TurnRow.position)):
                 turns[turn.session_id].append(turn)
             ratings = newest_ratings(orm)
-            return [_built(row, turns[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
+            return [_assembled(row, turns[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
 
     def count(self) -> int:
         with self._database.reading() as orm:
@@ -102,8 +102,8 @@ class Sessions:
         if among:
             query = query.where(SessionRow.id.in_(list(among)))
         with self._database.reading() as orm:
-            found = orm.execute(query.order_by(SessionRow.created_at, SessionRow.id)).all()
-            return [id for id, rated in found if rated or any(map(_teaches, signals(orm, id)))]
+            rows = orm.execute(query.order_by(SessionRow.created_at, SessionRow.id)).all()
+            return [id for id, rated in rows if rated or any(map(_teaches, signals(orm, id)))]
 
     def unwanted(self, scope: str = SHARED) -> list[Session]:
         """Sessions with answers that nobody wants, newest first: bad ones without a reason, and those with a
@@ -118,23 +118,23 @@ class Sessions:
     def of_response(self, response_id: str) -> str:
         """The id of the session that holds a response. Raises NotFound."""
         with self._database.reading() as orm:
-            found = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
-        if found is None:
+            session_id = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
+        if session_id is None:
             raise NotFound(f"there is no response {response_id}")
-        return found
+        return session_id
 
     def find(self, history: Sequence[Message], user: str | None) -> str | None:
         """The id of the session that a conversation goes on from, if it is recorded."""
         with self._database.reading() as orm:
-            return conversations.find(orm, history, user)
+            return conversations.find_session(orm, history, user)
 
-    def keep_up(
+    def sync(
         self, session_id: str | None, history: Sequence[Message], user: str | None, tools: Tools = ()
     ) -> str | None:
         """The session of a conversation, brought up to what the client has: an answer that the user edited
         and asked nothing after is in no request's history yet. None where there is no answer to keep."""
         with self._database.writing() as orm:
-            session_id = session_id or conversations.find(orm, history, user)
+            session_id = session_id or conversations.find_session(orm, history, user)
             recorded = conversations.turns(orm, session_id) if session_id else []
             same = [turn.chain for turn in recorded[: len(history)]] == conversations.chains(history)
             if not history or same:
@@ -180,10 +180,10 @@ class Sessions:
 
 
 def _session(orm: Orm, row: SessionRow, at: str | None = None) -> Session:
-    return _built(row, conversations.turns(orm, row.id, at), newest_rating(orm, row.id))
+    return _assembled(row, conversations.turns(orm, row.id, at), newest_rating(orm, row.id))
 
 
-def _built(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
+def _assembled(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
     return Session(
         id=row.id,
         messages=tuple(Message.from_json(t.message) for t in turns),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as Orm
 
 from nightschool.errors import NotFound, StoreError
 from nightschool.store.database import Database, columns
-from nightschool.store.dreams import become
+from nightschool.store.dreams import transition
 from nightschool.store.engine import now
 from nightschool.store.schema import CounterRow, LiveRow, SwapRow, VersionRow
 from nightschool.types import BASE, SHARED, Pointer, Swap, Verdict, Version
@@ -96,7 +96,7 @@ class Versions:
         with self._database.writing() as orm:
             orm.add(row)
             _move(orm, version.name, version.parent, scope)
-            dream = become(orm, dream_id, "promoted")
+            dream = transition(orm, dream_id, "promoted")
             dream.verdict, dream.version = verdict.to_json(), version.name
 
     def note_swap(self, version: str, *, ok: bool, detail: str) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nightschool.engines.base import Engine
+from nightschool.engines.base import Engine, PromptAnswer
 from nightschool.errors import VersionError
 from nightschool.versions import files
 
 TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
 
-Pair = tuple[Sequence[int], Sequence[int]]  # prompt, answer
 
-
-def write(model: Engine, version: str, pairs: Sequence[Pair], directory: Path) -> None:
+def write(model: Engine, version: str, pairs: Sequence[PromptAnswer], directory: Path) -> None:
     """Keep the log-probabilities (nats) of these answers' tokens, as `version` sees them now."""
     logprobs = model.score(pairs, version)
     cases = [
@@ -43,12 +41,12 @@ def check(model: Engine, version: str, directory: Path) -> None:
         raise VersionError(f"version {version}: {files.ATTEST} cannot be read ({e!r})") from e
     if not expected:
         raise VersionError(f"version {version}: {files.ATTEST} holds nothing to compare")
-    found = [value for row in model.score(pairs, version) for value in row]
-    if len(found) != len(expected):
+    logprobs = [value for row in model.score(pairs, version) for value in row]
+    if len(logprobs) != len(expected):
         raise VersionError(f"version {version}: {files.ATTEST} is damaged")
-    apart = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(expected)
-    if not apart <= tolerance:  # written so that nan is refused
+    difference = sum(abs(a - b) for a, b in zip(logprobs, expected, strict=True)) / len(expected)
+    if not difference <= tolerance:  # written so that nan is refused
         raise VersionError(
             f"version {version} does not answer as it was trained: log-probabilities differ by "
-            f"{apart:.3f} nats per token (tolerance {tolerance})"
+            f"{difference:.3f} nats per token (tolerance {tolerance})"
         )

@@ -70,12 +70,12 @@ def verify(directory: Path) -> None:
     """Raises VersionError unless every file is there and is what was written."""
     expected = provenance(directory)["sha256"]
     try:
-        found = checksums(directory)
+        actual = checksums(directory)
     except OSError as e:
         raise VersionError(f"version {directory.name} cannot be read: {e.strerror}") from e
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            problem = "missing" if name not in found else "damaged" if name in expected else "unexpected"
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            problem = "missing" if name not in actual else "damaged" if name in expected else "unexpected"
             raise VersionError(
                 f"version {directory.name}: {name} is {problem}; go back with `nightschool rollback`"
             )

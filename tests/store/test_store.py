@@ -106,20 +106,20 @@ def test_regenerating_and_editing_supersede(store: Store) -> None:
 def test_an_edited_last_answer_is_kept_up_with(store: Store) -> None:
     edited = [HI, Message("assistant", "good day")]
     session = record(store, "hi", "hello", session="mine")
-    assert store.sessions.keep_up("mine", edited, None) == session
+    assert store.sessions.sync("mine", edited, None) == session
     assert contents(store, "mine") == ["hi", "good day"]
     # A client that sends less than what is recorded takes nothing back.
     record(store, "hi", "good day", "more", "yes", session="mine")
-    assert store.sessions.keep_up("mine", edited, None) == store.sessions.keep_up("mine", [], None) == "mine"
+    assert store.sessions.sync("mine", edited, None) == store.sessions.sync("mine", [], None) == "mine"
     assert contents(store, "mine") == ["hi", "good day", "more", "yes"]
 
 
 def test_a_conversation_that_is_not_recorded_yet_becomes_a_session(store: Store) -> None:
-    assert store.sessions.keep_up(None, [HI], None) is None
-    session = store.sessions.keep_up(None, [HI, HELLO], "ann")
+    assert store.sessions.sync(None, [HI], None) is None
+    session = store.sessions.sync(None, [HI, HELLO], "ann")
     assert session
     assert contents(store, session) == ["hi", "hello"]
-    assert store.sessions.keep_up(None, [HI, HELLO], "ann") == session
+    assert store.sessions.sync(None, [HI, HELLO], "ann") == session
 
 
 def test_the_same_answer_regenerated_keeps_both_responses(store: Store) -> None:
