@@ -1,4 +1,4 @@
-"""The HTTP application: thin handlers over the rooms behind them."""
+"""The HTTP application: one thin handler for each route."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
 
 class Schedule(Protocol):
-    """When the server dreams by itself (`night.schedule`)."""
+    """When the server starts dreams by itself (`night.schedule.Schedule`)."""
 
     def touch(self) -> None:
-        """A request came."""
+        """Note that a request arrived."""
         ...
 
     async def watch(self) -> None:
-        """Runs beside the server until cancelled."""
+        """Run beside the server until cancelled."""
         ...
 
 
@@ -42,10 +42,10 @@ def create_app(
     dream: Callable[[], str],
     schedule: Schedule,
 ) -> FastAPI:
-    """`dream` starts one and returns its id, or raises DreamError where one is running or there is nothing to
-    learn; `schedule` does so by itself.
+    """Build the application. It owns `store` from now on and closes it at shutdown.
 
-    The application owns `store` from now on and closes it at shutdown.
+    `dream` starts a dream and returns its id; it raises DreamError if one is running, and NothingToLearn.
+    `schedule` starts dreams without being asked.
     """
     batcher = Batcher(engine, config)
     live = LiveModel(engine, store, batcher)
@@ -111,7 +111,7 @@ def create_app(
             signal = Signal(feedback_id, session_id, body.response_id, body.signal, body.edited, body.comment)
             new = store.feedback.signal(signal)
             return reply | {"response_id": body.response_id, "signal": body.signal, "new": new}
-        assert body.rating  # `check_feedback` lets nothing else through
+        assert body.rating  # otherwise `check_feedback` has raised
         new = store.feedback.rate(Feedback(feedback_id, session_id, body.rating, body.comment))
         return reply | {"rating": body.rating, "new": new}
 

@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 
 class Stream:
-    """The tokens of one answer, as they come. Iterate it once; `cancel` when nobody listens any more."""
+    """The tokens of one answer, as they are sampled. Iterate over it once, and `cancel` it to stop decoding.
+
+    Iterating raises what decoding raised.
+    """
 
     def __init__(self, request: GenerateRequest) -> None:
         self.request = request
@@ -47,17 +50,17 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
 
     def start(self) -> None:
-        """Call from the event loop that all requests come from."""
+        """Start the thread. Call it on the event loop that all requests will come from."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def stop(self) -> None:
-        """Answers in progress end with an error."""
+        """Stop the thread and wait for it; answers in progress raise ConnectionAbortedError."""
         self._inbox.put(None)
         self._thread.join()
 
     def submit(self, request: GenerateRequest) -> Stream:
-        """Queue a request; call from the event loop."""
+        """Queue a request and return its stream of tokens. Call it on the event loop."""
         stream = Stream(request)
         self._inbox.put(stream)
         return stream
@@ -74,7 +77,7 @@ class Batcher:
         def job() -> None:
             try:
                 result = work()
-            except Exception as e:  # noqa: BLE001 - handed to the caller, whatever it is
+            except Exception as e:  # noqa: BLE001 - whatever it is, the caller gets it
                 loop.call_soon_threadsafe(settle, done.set_exception, e)
             else:
                 loop.call_soon_threadsafe(settle, done.set_result, result)
@@ -126,7 +129,7 @@ class Batcher:
             stream = waiting.pop(0)
             try:
                 running[batch.add([stream.request])[0]] = stream
-            except Exception as e:  # noqa: BLE001 - only this request is at fault
+            except Exception as e:  # noqa: BLE001 - the other requests can still be answered
                 self._hand_over([(stream, e)])
 
     def _deliver(self, batch: Batch, running: dict[int, Stream]) -> None:
@@ -140,11 +143,11 @@ class Batcher:
             if token.finish:
                 del running[token.row]
             outputs.append((stream, token))
-        if outputs:  # a step that only read prompts has nothing to wake anybody for
+        if outputs:  # a step that only prefilled prompts wakes nobody
             self._hand_over(outputs)
 
     def _hand_over(self, items: Sequence[tuple[Stream, TokenOut | Exception]]) -> None:
-        """Give streams what is new, all at once: to wake the event loop costs more than to send a token."""
+        """Put items into their streams, all in one call: waking the event loop costs more than a token."""
 
         def put() -> None:
             for stream, item in items:

@@ -1,4 +1,4 @@
-"""One chat completion, from the client's JSON to a recorded answer."""
+"""Chat completions, each from the client's JSON to a recorded answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
 
 @dataclass
 class Answer:
-    """An answer in the making."""
+    """An answer that is being decoded, and what is needed to send and record it."""
 
     request: wire.ChatRequest
     session_id: str
@@ -54,7 +54,7 @@ class Answer:
 
 
 class Chat:
-    """Answers chat completions. What was answered is durable before its last byte is sent."""
+    """Answers chat completions. An answer is durable before its last byte is sent."""
 
     def __init__(
         self,
@@ -69,13 +69,16 @@ class Chat:
         self._live, self._config, self._dream = live, config, dream
 
     async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
-        """Raises BadRequest, NotFound, VersionError, StoreError."""
+        """Answer a request: with JSON, or with server-sent events if it asks for a stream.
+
+        Raises BadRequest, NotFound, VersionError and StoreError.
+        """
         history, command = commands.split(wire.to_messages(body.messages))
         session_id = _session_header(request)
         if command:
             return await self._command(command, history, body, session_id)
         if not history:
-            raise BadRequest("messages hold nothing but commands and their answers", "messages")
+            raise BadRequest("messages hold only commands and their answers", "messages")
         answer = await self._begin(body, history, session_id)
         if body.stream:
             events = self._events(answer)
@@ -88,7 +91,7 @@ class Chat:
         available = self._engine.context_length - len(prompt)  # tokens for the answer
         if available < 1:
             raise ContextTooLong(
-                f"the request has {len(prompt)} tokens, the model's context holds "
+                f"the request has {len(prompt)} tokens, but the model's context holds only "
                 f"{self._engine.context_length}: shorten it",
                 "messages",
                 "context_length_exceeded",
@@ -112,7 +115,7 @@ class Chat:
         )
 
     async def _pieces(self, answer: Answer) -> AsyncIterator[str]:
-        """The answer's text as it becomes certain; the answer is whole afterwards."""
+        """Yield the answer's text as it becomes certain. When this ends, `answer` is complete."""
         try:
             async for token in answer.stream:
                 answer.tokens.append(token.token)
@@ -130,7 +133,7 @@ class Chat:
             answer.stream.cancel()
 
     async def _record(self, answer: Answer) -> tuple[Message, str]:
-        """Write the answer down; what to send of it, and why it ended. Raises StoreError."""
+        """Record the answer. Returns the message to send and its finish reason. Raises StoreError."""
         text, calls = answer.text.text, tuple[ToolCall, ...]()
         if answer.request.tool_schemas:
             text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
@@ -169,7 +172,7 @@ class Chat:
         return await self._record(answer)
 
     async def _events(self, answer: Answer) -> AsyncIterator[str]:
-        """Server-sent events; an error in mid-answer is one, too."""
+        """Yield server-sent events; an error in the middle of an answer becomes one, too."""
 
         def chunk(delta: dict[str, object], finish: str | None = None) -> str:
             return wire.event(wire.chunk(answer.id, answer.created, answer.version, delta, finish))
@@ -179,9 +182,9 @@ class Chat:
             yield chunk({"role": "assistant", "content": ""})
             async for piece in self._pieces(answer):
                 yield chunk({"content": piece})
-            complete = True  # from here on it is recorded, even if the client leaves meanwhile
+            complete = True  # from here on it is recorded, even if the client disconnects
             message, finish = await self._record(answer)
-            # Text after a tool call, or a call that was none, was held back until now.
+            # Until now, text from the first tool call on was held back, even if the call cannot be parsed.
             if not message.tool_calls and (rest := message.content[answer.text.sent :]):
                 yield chunk({"content": rest})
             if message.tool_calls:
@@ -196,14 +199,14 @@ class Chat:
             if not complete:
                 await asyncio.shield(self._skip(answer))
             raise
-        except Exception as e:  # noqa: BLE001 - the status line is out; the client must still be told
+        except Exception as e:  # noqa: BLE001 - the status line is sent; an event can still tell the client
             yield wire.event(describe(e)[1])
 
     async def _skip(self, answer: Answer) -> None:
-        detail = f"{answer.id}: {len(answer.tokens)} tokens were answered"
+        detail = f"{answer.id}: {len(answer.tokens)} tokens had been decoded"
         await asyncio.to_thread(
             self._store.sessions.skip,
-            "the client went away before the answer was complete",
+            "the client disconnected before the answer was complete",
             detail,
             answer.session_id,
         )
@@ -241,6 +244,6 @@ def _session_header(request: Request) -> str | None:
 
 
 async def _disconnected(request: Request) -> None:
-    """Returns when the client is gone."""
+    """Return when the client has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

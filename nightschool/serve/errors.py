@@ -1,4 +1,4 @@
-"""Every error as OpenAI's clients expect it, and bodies that are too large."""
+"""Errors in the shape that OpenAI's clients expect, and the limit on request bodies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATUS: list[tuple[type[Exception], int, str]] = [
 
 
 def describe(error: Exception) -> tuple[int, dict[str, Any]]:
-    """Status and body for an error."""
+    """The HTTP status and JSON body for an error. An unexpected one is logged and not shown to the client."""
     for kind, status, name in _STATUS:
         if isinstance(error, kind):
             param, code = getattr(error, "param", None), getattr(error, "code", None)
@@ -48,7 +48,7 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Map errors in one place."""
+    """Register handlers for all errors that a route can raise."""
 
     async def known(_: Request, error: Exception) -> JSONResponse:
         status, body = describe(error)
@@ -77,12 +77,11 @@ def install(app: FastAPI) -> None:
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-
-LINGER = 5.0  # seconds that a refused body is still read for, and thrown away
+LINGER = 5.0  # seconds; a refused body is read and dropped for so long, as a slow client must finish sending
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit without keeping it."""
+    """ASGI middleware that answers 413 to a body over `limit` bytes, without holding it in memory."""
 
     def __init__(self, app: Any, limit: int) -> None:
         self._app, self._limit = app, limit
@@ -95,7 +94,7 @@ class BodyLimit:
         if not declared.isdigit() or int(declared) > self._limit:
             await self._refuse(receive, send, more=True)
             return
-        # Buffered here, so that a body of unknown length is refused before the application sees it.
+        # Buffer the body, so that one of unknown length is refused before the application sees any of it.
         messages: list[dict[str, Any]] = []
         size, more = 0, True
         while more:
@@ -114,7 +113,7 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
     async def _refuse(self, receive: Receive, send: Send, *, more: bool) -> None:
-        # A client reads the answer only after it has sent its body; closing before then would reset it.
+        # A client reads the answer only after it has sent its body; closing earlier would reset it.
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 while more:

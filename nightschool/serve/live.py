@@ -1,4 +1,4 @@
-"""Which version answers: follows the live pointer, and attests every adapter before it may speak."""
+"""Which version answers: the live pointer is followed, and every adapter is attested before it may answer."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from nightschool.types import BASE, LIVE
 from nightschool.versions import attest, files
 
 log = logging.getLogger(__name__)
-MAX_LOADED = 8  # adapters; those asked least recently go first
+MAX_LOADED = 8  # adapters in memory (20 MB each for the embedded model); the least recently asked go first
 
 
 class LiveModel:
-    """The versions a server can answer with. `answering` is what `live` means at the moment."""
+    """The versions that a server can answer with. `answering` is the one that `live` means at the moment."""
 
     def __init__(self, engine: Engine, store: Store, batcher: Batcher) -> None:
         self._engine, self._store, self._batcher = engine, store, batcher
         self._loaded: OrderedDict[str, None] = OrderedDict()
         self._swapping = asyncio.Lock()
-        self._followed: int | None = None  # the number of the pointer that was followed last
+        self._followed: int | None = None  # number of the pointer followed last
         self.answering = BASE
 
     async def resolve(self, name: str) -> str:
-        """The version that answers a request for `name`, loaded. Raises NotFound, VersionError."""
+        """The version that answers requests for model `name`, loaded. Raises ModelNotFound, VersionError."""
         if name in (LIVE, files.STEM, self._engine.name):
             await self.follow()
             return self._touch(self.answering)
@@ -38,8 +38,9 @@ class LiveModel:
         return self._touch(name)
 
     async def follow(self) -> None:
-        """Answer with the version that the live pointer is at, or with the newest one in its lineage that
-        proves itself: it is live then (`store.versions.live`). The old one answers until that is known.
+        """Answer with the version at the live pointer. If that is refused, answer with its newest ancestor
+        that passes attestation, which is the live version then (`store.versions.live`). Until this is
+        decided, the previous version keeps answering.
         """
         if self._swapping.locked():
             return
@@ -55,7 +56,7 @@ class LiveModel:
             self._followed = pointer.number
 
     async def _swap(self, name: str) -> bool:
-        """Answer with a version, on record; False where it is refused."""
+        """Answer with version `name`, and record that. Returns False, and records why, if it is refused."""
         if name == self.answering and name in self._loaded:
             return True
         try:

@@ -230,7 +230,7 @@ def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
         "next",
         "base heard next",
     ]
-    assert "learn from session" in server.ask("hi", said, "next", "base heard next", "/bad too long")
+    assert "learn what was wrong" in server.ask("hi", said, "next", "base heard next", "/bad too long")
     assert server.store.sessions.get(session.id).comment == "too long"
     assert "Took back" in server.ask("hi", said, "next", "base heard next", "/undo")
     assert server.store.sessions.get(session.id).rating == "good"
@@ -467,5 +467,5 @@ def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.Mo
     next(iter(stream))
     stream.close()
     assert noted.wait(20)
-    assert "went away" in server.store.sessions.skipped()[0].reason
+    assert "disconnected" in server.store.sessions.skipped()[0].reason
     assert server.store.sessions.all() == []
