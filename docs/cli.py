@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import typer
+from typer.core import TyperCommand
 
 from nightschool.cli.main import app
 
@@ -26,6 +27,7 @@ def helps() -> Iterator[tuple[str, str]]:
     group = typer.main.get_group(app)
     context = group.make_context("nightschool", [], resilient_parsing=True, terminal_width=_WIDTH)
     for name, command in group.commands.items():
+        assert isinstance(command, TyperCommand)
         command.rich_markup_mode = None  # boxes would be as wide as the terminal
         inner = typer.Context(command, parent=context, info_name=name, terminal_width=_WIDTH)
         yield f"nightschool {name}", command.get_help(inner)

@@ -38,8 +38,7 @@ def like(store: Store, name: str, request: str, answer: str) -> None:
 
 def turns(*texts: str) -> list[Message]:
     """Alternating user and assistant turns."""
-    roles = ("user", "assistant")
-    return [Message(roles[i % 2], text) for i, text in enumerate(texts)]  # type: ignore[arg-type]
+    return [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)]
 
 
 def promote(store: Store, name: str, parent: str, path: Path, sessions: Sequence[str] = ("s",)) -> None:
