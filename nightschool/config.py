@@ -1,9 +1,8 @@
 """One typed tree of settings; the defaults are the tested recipe.
 
-Read, later ones winning, from `$NIGHTSCHOOL_HOME/config.toml`, the environment
-(`NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE=8`) and the command line (`--learn.rlvr.group_size 8`). No key silently
-does nothing: an unknown one is an error, an old name's error says the new name, and so is one that the chosen
-rule does not read.
+They are read from `$NIGHTSCHOOL_HOME/config.toml`, the environment (`NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE=8`)
+and the command line (`--learn.rlvr.group_size 8`); later sources win. No key is silently ignored: an unknown
+one is an error, and so is one that the chosen rule does not read. The error for an old name says the new one.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ RULES = sorted(
 
 @dataclass(frozen=True)
 class NotReadBy:
-    """Marks a setting that these learning rules do not read; one without the mark is read by all of them."""
+    """Marks a setting that these rules do not read; one without the mark is read under every rule."""
 
     rules: tuple[str, ...]
 
@@ -74,18 +73,18 @@ class _Section(BaseModel):
 
 
 class ModelConfig(_Section):
-    """Which language model, and how it is run."""
+    """Which language model is used, and how it is run."""
 
     id: str = "smollm2-135m"
-    """The embedded model `smollm2-135m`, or a local directory or hub id of a causal language model with a
+    """The embedded model `smollm2-135m`, or the local directory or hub id of a causal language model with a
     chat template."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Device that the model runs on; `auto` takes a GPU if there is one."""
+    """Device that the model runs on; `auto` is a GPU if there is one."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the weights; `auto` is float32 on a CPU without bfloat16 instructions (faster there), else
     bfloat16."""
     threads: int = Field(default=0, ge=0)
-    """Number of CPU threads; 0 takes as many as there are cores that the process may use."""
+    """Number of CPU threads; 0 is one for each core that the process may use."""
 
 
 class ServeConfig(_Section):
@@ -94,128 +93,130 @@ class ServeConfig(_Section):
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = Field(default=8420, ge=0, le=65535)
-    """TCP port to listen on; 0 takes a free one."""
+    """TCP port to listen on; 0 is any free one."""
     max_batch: int = Field(default=32, ge=1)
-    """Requests decoded together; any more wait in a queue."""
+    """Most requests that are decoded together; any more wait in a queue."""
     prefill_chunk: int = Field(default=0, ge=0)
-    """Prompt tokens prefilled between two decoding steps, so that a long prompt does not hold up the answers
-    to other requests; 0 takes what suits the device."""
+    """Most prompt tokens prefilled between two decoding steps, so that a long prompt does not hold up the
+    answers to other requests; 0 is what suits the device."""
     prefix_cache_tokens: int = Field(default=16384, ge=0)
-    """Tokens of earlier requests whose keys and values are kept, so that the next turn of a chat prefills
-    only what is new; the least recently used are dropped first. 0 keeps none."""
+    """Most tokens of earlier requests whose keys and values are kept, so that the next turn of a chat
+    prefills only its new tokens; the least recently used are dropped first, and 0 keeps none."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1)
-    """Largest accepted request body, in bytes."""
+    """Largest request body that is accepted, in bytes."""
     max_tokens: int = Field(default=512, ge=1)
-    """Longest answer, in tokens, to a request that sets no limit."""
+    """Longest answer to a request that sets no limit, in tokens."""
 
 
 class NightConfig(_Section):
-    """When the server starts dreams by itself; with the defaults it never does."""
+    """When the server starts dreams by itself. With the defaults it never does."""
 
     hours: str = Field(default="", pattern=r"^((1?\d|2[0-4])-(1?\d|2[0-4]))?$")
-    """Start dreams between these hours of the day, local time, such as `22-6`; empty: at any hour, if
-    `night.idle_minutes` is set."""
+    """Hours of the day, in local time, between which the server starts dreams, such as `22-6`; empty is any
+    hour if `night.idle_minutes` is set, and never if it is not."""
     idle_minutes: int = Field(default=0, ge=0)
-    """Start dreams after this many minutes without a request; 0: do not wait for that, if `night.hours` is
-    set. With both set, both conditions must hold."""
+    """Minutes without a request after which the server starts a dream, within `night.hours` if they are set;
+    0 does not wait for a pause."""
 
 
 class OpsdConfig(_Section):
-    """Distillation from the teacher: what the rules `opsd`, `trd-rewrite`, `trd-from-error` and `cd` have of
-    their own. `opsd+rlvr` (in its first two thirds) and `auto` run them, too."""
+    """Distillation from the teacher, as the rules `opsd`, `trd-rewrite`, `trd-from-error` and `cd` do it;
+    `opsd+rlvr` (in its first two thirds) and `auto` use these settings, too."""
 
     reference_fraction: float = Field(default=0.5, ge=0, le=1)
-    """Fraction of the rollouts replaced by the reference answer (the known right one, else the teacher's
-    own), where there is one; `cd`, `sft` and `rlvr` replace none. Above 0, under every rule, a teacher that
-    is wrong without it also sees the known answer; 0 turns both off."""
+    """Fraction of the rollouts that are replaced by the reference answer (the known right one, else the
+    teacher's own) if there is one; `cd`, `sft` and `rlvr` replace none. If it is above 0, a teacher that is
+    wrong by itself also sees the known answer, under every rule; 0 turns both off."""
     reference_steps: Annotated[int, _OPSD_AND_TRD] = Field(default=8, ge=0)
-    """First steps of a dream in which every request that has a reference answer is practised by it, because
-    rollouts are not worth much yet; without effect where `learn.opsd.reference_fraction` is 0."""
+    """Number of first steps in which every request that has a reference answer is practised with it, since
+    early rollouts teach little; no effect if `learn.opsd.reference_fraction` is 0."""
     divergence: Annotated[Literal["forward_kl", "reverse_kl", "jensen_shannon", "top_k"], _OPSD_AND_CD] = (
         "forward_kl"
     )
     """Divergence between the teacher's and the student's next-token distributions that is minimised at every
     token; the `trd` rules always take `forward_kl`."""
     top_k: Annotated[int, _OPSD_AND_CD] = Field(default=64, ge=1)
-    """How many of the teacher's most probable tokens the divergence `top_k` compares one by one; all others
-    count as one. Only with `learn.opsd.divergence = top_k`."""
+    """Number of the teacher's most probable tokens that the divergence `top_k` compares one by one; all other
+    tokens count as one. Allowed only with `learn.opsd.divergence = top_k`."""
 
 
 class RlvrConfig(_Section):
     """Reinforcement learning with verifiable rewards: the rule `rlvr`, which `opsd+rlvr` (in its last third)
-    and `auto` run, too."""
+    and `auto` run as well."""
 
     group_size: Annotated[int, _RLVR] = Field(default=4, ge=2)
-    """Rollouts of one request whose rewards are compared with one another."""
+    """Number of rollouts of each request; their rewards are compared with one another."""
     kl_coef: Annotated[float, _RLVR] = Field(default=0.1, ge=0)
-    """Loss weight of the KL divergence from the live version."""
+    """Loss weight of the KL divergence from the live version under `rlvr`."""
 
 
 class AutoConfig(_Section):
-    """The bake-off of the rule `auto`."""
+    """The bake-off in which the rule `auto` chooses another rule."""
 
     bakeoff_steps: Annotated[int, _AUTO] = Field(default=12, ge=1)
-    """Training steps that each candidate rule gets before the best one goes on."""
+    """Training steps of each candidate rule before the best one is chosen."""
 
 
 class LearnConfig(_Section):
-    """One dream's training: what all learning rules read."""
+    """The training in a dream, whatever the learning rule."""
 
     seed: int = 0
-    """Seed of everything that is drawn: the same seed gives the same adapter on the same machine."""
+    """Seed of everything random; the same seed gives the same adapter on the same machine."""
     rule: Annotated[str, AfterValidator(_known_rule)] = "opsd"
-    """Learning rule: one of `cd`, `opsd`, `rlvr`, `sft`, `trd-from-error`, `trd-rewrite`; `FIRST+THEN` takes
-    the second for the last third of the steps; `auto` tries several for a few steps each and goes on with the
-    best one."""
+    """Learning rule: one of `cd`, `opsd`, `rlvr`, `sft`, `trd-from-error`, `trd-rewrite`. `FIRST+THEN` takes
+    the second for the last third of the steps; `auto` tries several for a few steps each and continues with
+    the best."""
     rank: int = Field(default=16, ge=1)
-    """LoRA rank of the adapter on all linear layers. A dream on top of a version keeps that version's."""
+    """LoRA rank of the adapter, which is on all linear layers; a dream that starts from a version keeps that
+    version's rank."""
     lr: float = Field(default=2e-3, gt=0)
     """Learning rate of AdamW."""
     ema_decay: float = Field(default=0.8, ge=0, lt=1)
-    """Decay per step of the exponential moving average of the weights, which is what is measured and kept; 0
-    keeps the last step's weights."""
+    """Decay per step of the exponential moving average of the weights; the average is what is measured and
+    kept. 0 keeps the last step's weights."""
     steps: int = Field(default=40, ge=1)
-    """Most training steps in a dream; it ends sooner when the held-back practice is learned."""
+    """Most training steps in a dream; training ends earlier if the held-back practice is learned."""
     batch_size: int = Field(default=8, ge=1)
-    """Practice requests in a training step."""
+    """Number of practice requests in a training step."""
     max_new_tokens: int = Field(default=64, ge=1)
-    """Longest answer that is practised or measured, in tokens."""
+    """Longest answer that a dream practises or measures, in tokens."""
     temperature: Annotated[float, _SAMPLING] = Field(default=1.0, gt=0)
     """Sampling temperature of the student's rollouts, and of the teacher's answers under `cd`."""
     anchors: int = Field(default=8, ge=0)
-    """Anchors in a training step: unrelated requests on which the student is held to the base model. As many
-    requests of earlier lessons are rehearsed in each step, too, where there are any."""
+    """Number of anchors in a training step: unrelated requests on which the student must stay like the base
+    model. As many requests of earlier lessons are rehearsed in each step, if there are any."""
     anchor_weight: float = Field(default=2.0, ge=0)
     """Loss weight of the anchors (KL divergence) and of rehearsal (cross-entropy)."""
     max_grad_norm: float = Field(default=1.0, gt=0)
-    """Norm to which a larger gradient is scaled down before each update."""
+    """Largest norm of the gradient; a larger gradient is scaled down to it."""
     variations: int = Field(default=96, ge=0)
-    """Variations of a session's requests (other names, numbers, dates or words) that are practised."""
+    """Most variations of a session's requests (other names, numbers, dates or words) that are practised."""
     held_back: int = Field(default=32, ge=0)
-    """Further variations that are never practised: half of them decide when training stops, half are the
-    gate's probes."""
+    """Most further variations of a session's requests, which are never practised: half of them decide when
+    training stops, half are the gate's probes."""
     self_asked: int = Field(default=16, ge=0)
-    """Questions that the model asks itself about a session whose requests cannot be varied by rules."""
+    """Most questions that the model asks itself about a session whose requests cannot be varied by rules."""
     replay_tokens: int = Field(default=1024, ge=0)
-    """Longest stretch of the session, in tokens, that stands before an answer practised in its place; answers
-    further on are not practised there."""
+    """Longest beginning of a session, in tokens, behind which its next answer is practised as well; later
+    answers are practised only without the turns before them."""
     round_steps: int = Field(default=4, ge=1)
-    """Steps in a round: their rollouts are sampled together, and after them the held-back practice is
-    measured and a checkpoint is written, from which a killed dream resumes."""
+    """Training steps in a round. The rollouts of a round are sampled together; after it, the held-back
+    practice is measured and a checkpoint is written, from which a killed dream resumes."""
     opsd: OpsdConfig = OpsdConfig()
     rlvr: RlvrConfig = RlvrConfig()
     auto: AutoConfig = AutoConfig()
 
 
 class GateConfig(_Section):
-    """What a candidate must show before it goes live."""
+    """What a candidate must achieve before it goes live."""
 
     kl_budget: float = Field(default=0.1, ge=0)
-    """Largest drift: KL divergence from the base model on unrelated requests, in nats per token."""
+    """Largest drift that is allowed: the KL divergence from the base model on unrelated requests, in nats per
+    token."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """Significance level of the paired test that held-back practice improved."""
+    """Significance level of the paired test of whether the answers to held-back practice improved."""
     min_kept: float = Field(default=0.9, ge=0, le=1)
-    """Fraction of its right answers that every earlier lesson must keep."""
+    """Fraction of its right answers that each earlier lesson must keep."""
 
 
 class Config(_Section):
@@ -229,7 +230,7 @@ class Config(_Section):
 
 
 def sections(kind: type[BaseModel] = Config, name: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every section with its dotted name, outer ones first."""
+    """Yield the dotted name and the class of every section, outer sections first."""
     for key, field in kind.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
             yield name + key, field.annotation
@@ -246,15 +247,16 @@ _NOT_READ_BY = {
 
 
 def home() -> Path:
-    """The folder that holds everything Nightschool keeps."""
+    """The directory with everything that Nightschool keeps: `$NIGHTSCHOOL_HOME`, or else `~/.nightschool`."""
     return Path(os.environ.get("NIGHTSCHOOL_HOME") or Path.home() / ".nightschool")
 
 
 def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None) -> Config:
-    """Read the settings; `overrides` maps dotted keys to text, as `--learn.lr 1e-4` gives them.
+    """Read the settings from all sources. `overrides` maps dotted keys to text, as in `--learn.lr 1e-4`; an
+    `env` of None is `os.environ`.
 
-    Raises ConfigError, naming the key, where it is unknown, its value does not fit, or it was given although
-    it has no effect beside the others.
+    Raises ConfigError, naming the key, if a key is unknown, its value does not fit, or it has no effect with
+    the other settings.
     """
     tree: dict[str, Any] = {}
     path = home() / "config.toml"
@@ -279,7 +281,7 @@ def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] |
 
 
 def parse(tree: Mapping[str, Any]) -> Config:
-    """The settings in nested form, as a recorded dream holds them. Raises ConfigError, naming the key."""
+    """The settings from nested dicts, as a recorded dream holds them. Raises ConfigError, naming the key."""
     for key in _keys(tree):
         if key in RENAMED:
             raise ConfigError(f"setting {key} is now called {RENAMED[key]} (see docs/settings.md)")
@@ -306,6 +308,7 @@ def _keys(tree: Mapping[str, Any], name: str = "") -> Iterator[str]:
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: str) -> None:
+    """Set a value in the tree. Raises ConfigError if a key on the way to it is not a section."""
     *parents, last = keys
     for parent in parents:
         tree = tree.setdefault(parent, {})

@@ -1,22 +1,22 @@
-"""One class per boundary that can fail. Messages are one line and say how to fix it."""
+"""One class for each boundary that can fail. A message is one line and says what to do."""
 
 from __future__ import annotations
 
 
 class NightschoolError(Exception):
-    """Anything a user can do something about. The command line prints it without a traceback."""
+    """An error that a user can do something about. The command line prints it without a traceback."""
 
 
 class ConfigError(NightschoolError):
-    """A setting is unknown, does not fit, or would have no effect."""
+    """A setting is unknown, has a value that does not fit, or would have no effect."""
 
 
 class StoreError(NightschoolError):
-    """The database or the disk under it refused."""
+    """The database cannot be read or written, or refuses a change."""
 
 
 class NotFound(NightschoolError):
-    """A session, version, feedback or dream with that name does not exist."""
+    """There is no session, version, feedback, response or dream with this name."""
 
 
 class ModelNotFound(NotFound):
@@ -26,7 +26,7 @@ class ModelNotFound(NotFound):
 
 
 class BadRequest(NightschoolError):
-    """What a client sent cannot be used. `param` names the field, as OpenAI's errors do."""
+    """What a client or a user sent cannot be used. `param` and `code` are those of OpenAI's errors."""
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -43,16 +43,16 @@ class ContextTooLong(BadRequest):
 
 
 class VersionError(NightschoolError):
-    """An adapter is missing, damaged or not what was promised."""
+    """A version is missing, damaged, not loaded, or does not answer as it was trained to."""
 
 
 class DreamError(NightschoolError):
-    """A dream cannot start or go on."""
+    """A dream cannot start or continue."""
 
 
 class Interrupted(NightschoolError):
-    """A dream could not go on, but can later: it is resumed where it was."""
+    """A dream stopped for a reason that can be removed; the next one resumes it."""
 
 
 class NothingToLearn(DreamError):
-    """There is no liked session that was not learned yet."""
+    """No session that teaches something is left to learn."""

@@ -11,16 +11,16 @@ Rating = Literal["good", "bad"]
 SignalKind = Literal["accepted", "rejected", "edited"]
 DreamStatus = Literal["running", "interrupted", "failed", "rejected", "promoted"]
 
-# Names that requests may use in place of a version.
+# Names that a request may give instead of a version's.
 BASE = "base"
 LIVE = "live"
 
-SHARED = "shared"  # the scope of all that is not somebody's own; the only one so far
+SHARED = "shared"  # the scope that all sessions, dreams and versions belong to so far
 
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One function call of an assistant turn; `arguments` is the JSON text, as OpenAI sends it."""
+    """A function call in an assistant turn. `arguments` is JSON text, as in OpenAI's API."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Message:
-    """One chat message. `content` may be empty only for an assistant turn that calls tools."""
+    """One chat message. Only an assistant turn that calls tools may have an empty `content`."""
 
     role: Role
     content: str
@@ -38,7 +38,7 @@ class Message:
     name: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The OpenAI chat message, without absent fields."""
+        """The message as OpenAI's JSON, without absent fields."""
         out: dict[str, Any] = {"role": self.role, "content": self.content}
         if self.tool_calls:
             out["tool_calls"] = [
@@ -53,7 +53,7 @@ class Message:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
-        """The inverse of `to_json`, for data we wrote ourselves; `serve.wire` validates what clients send."""
+        """The inverse of `to_json`. It does not validate; `serve.wire` does, for what clients send."""
         calls = tuple(
             ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"])
             for c in data.get("tool_calls") or ()
@@ -66,7 +66,7 @@ Tools = tuple[dict[str, Any], ...]  # OpenAI tool schemas, as the client sent th
 
 @dataclass(frozen=True)
 class Session:
-    """A recorded conversation. `rating` is that of the newest feedback that was not retracted."""
+    """A recorded conversation, with its newest rating that is not retracted and the comment of that."""
 
     id: str
     messages: tuple[Message, ...]
@@ -80,7 +80,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Feedback:
-    """A rating of a session; `id` is the client's own, so that sending it twice changes nothing."""
+    """A rating of a session. The client chooses `id`, so that sending it twice changes nothing."""
 
     id: str
     session_id: str
@@ -92,11 +92,13 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Signal:
-    """What a user did with one response; `id` as in `Feedback`. `text` is what they made of it (edited),
-    `comment` says why they did not want it (rejected).
+    """What a user did with one response.
 
-    `position` is the index of the response in the session's messages as they are now, None where the user
-    has since edited or regenerated it (unless to `text`); the store fills it in.
+    id        chosen by the client, as in `Feedback`
+    text      what the user changed the response to (edited)
+    comment   why the user did not want it (rejected)
+    position  index of the response in the session's current messages, filled in by the store; None if the
+              user has edited it since, to anything but `text`, or regenerated it
     """
 
     id: str
@@ -111,13 +113,15 @@ class Signal:
 
 @dataclass(frozen=True)
 class PracticeRequest:
-    """What the student practises: `messages` end with a user turn or a tool's result.
+    """A request that the student practises.
 
-    `kind`: a request of the session by itself, the same where it stood then, one with other words or
-    entities, or one the model asked itself. The last `turns` messages are the request; what stands before
-    them (a system turn, the session until then) the teacher has in its context already. `expected` is the
-    known right answer (a counterfactual twin or a recorded request with its liked answer), or None where
-    right means agreeing with the teacher.
+    messages  the conversation to answer; it ends with a user turn or a tool's result
+    kind      recorded: a request of the session by itself; replayed: the same one after the turns that were
+              before it; varied: one with other words or entities; asked: one that the model asked itself
+    turns     how many of the last messages are the request; the teacher has the ones before (a system turn,
+              the session until then) in its context already
+    expected  the known right answer (of a twin, or of a recorded request whose answer was liked), or None
+              if being right means agreeing with the teacher
     """
 
     id: str
@@ -131,7 +135,7 @@ class PracticeRequest:
 
 @dataclass(frozen=True)
 class Drop:
-    """Something that was not used, and why."""
+    """A part of a session that is not practised, and why."""
 
     what: str
     reason: str
@@ -139,8 +143,14 @@ class Drop:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one session teaches. `context` is the teacher's: the session as chat turns. `facts`: some of it
-    cannot be varied by rules, so the model is to ask itself about it."""
+    """What one session teaches.
+
+    context    the session as chat turns, which only the teacher sees
+    practice   the requests that are practised
+    held_back  the requests that are not, to measure what was learned
+    facts      whether parts of the session cannot be varied by rules, so that the model must ask itself
+               about them
+    """
 
     session_id: str
     context: tuple[Message, ...]
@@ -153,8 +163,11 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Probe:
-    """A request and the one answer that is right (of a guard: that nobody wants), in tokens, EOS included
-    where it ends by itself. `text` is the request's last turn."""
+    """A request and its one right answer; the probe of a guard holds an answer that nobody wants.
+
+    `prompt` and `answer` are tokens; `answer` ends with EOS if the model ended it itself. `text` is the last
+    turn of the request.
+    """
 
     id: str
     prompt: tuple[int, ...]
@@ -171,7 +184,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The gate's decision on a candidate: `promote` with the numbers it rests on."""
+    """The gate's decision on a candidate: whether to promote it, why not, and the numbers behind that."""
 
     promote: bool
     reasons: tuple[str, ...]
@@ -183,7 +196,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Version:
-    """An immutable adapter. `name` is `NAME@N`, `parent` the version it was trained from (or `base`)."""
+    """An immutable adapter. `name` is `NAME@N`, `parent` the version that it was trained from, or `base`."""
 
     name: str
     parent: str
@@ -196,7 +209,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Pointer:
-    """What was last promoted or rolled back to; `number` grows with every move (0: none yet)."""
+    """What was last promoted or rolled back to. `number` grows with every move; 0 is before the first."""
 
     number: int
     version: str
@@ -205,7 +218,7 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Swap:
-    """A server answered with a version from then on (`ok`), or refused to."""
+    """A server began to answer with a version (`ok`), or refused it; `detail` says why."""
 
     id: int
     version: str
@@ -227,8 +240,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dream:
-    """One training job: what it is a function of, and how far it came. `launches` counts the processes that
-    servers started for it, `pid` is the last one's that was at it."""
+    """One training job: what it depends on (sessions, parent, config), its state and its results.
+
+    `launches` counts the processes that servers started for it; `pid` is the last process that ran it.
+    """
 
     id: str
     scope: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,8 +45,7 @@ def like(store: Store, name: str, request: str, answer: str) -> None:
 
 def turns(*texts: str) -> list[Message]:
     """Alternating user and assistant turns."""
-    roles: tuple[Literal["user"], Literal["assistant"]] = ("user", "assistant")
-    return [Message(roles[i % 2], text) for i, text in enumerate(texts)]
+    return [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)]
 
 
 def promote(store: Store, name: str, parent: str, path: Path, sessions: Sequence[str] = ("s",)) -> None:

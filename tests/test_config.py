@@ -105,6 +105,6 @@ def test_a_broken_file_is_named(home: Path) -> None:
 
 
 def test_the_page_of_settings_says_what_the_code_does() -> None:
-    from docs.settings import page  # type: ignore[import-not-found]
+    from docs.settings import page
 
     assert (Path(__file__).parents[1] / "docs" / "settings.md").read_text() == page()

@@ -25,6 +25,7 @@ ALLOWED = {
     "gate": set(),
     "serve": {"engines", "store", "versions"},
     "night": {"engines", "models", "store", "versions", "lessons", "learn", "measure", "gate"},
+    "app": {"models", "store", "night", "serve"},
 }
 COMMON = {"types", "errors", "config", "seeds", "__init__"}
 

@@ -1,7 +1,7 @@
-"""The command line: one file a group of commands, and what they show in the terminal.
+"""The command line: one file for each group of commands, and what they show in the terminal.
 
-Thin: every command opens what it needs, calls one function and prints the result. Nothing imports torch
-before a command that needs it runs.
+Every command opens what it needs, calls one function and prints the result. torch is imported only when a
+command that needs it runs.
 """
 
 from nightschool.cli.main import main

@@ -1,4 +1,4 @@
-"""A chat in the terminal: a client of the server like any other, so it is recorded and learned like any."""
+"""A chat in the terminal. It is a client of the server like any other, so it is recorded and learned, too."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from openai import OpenAI, OpenAIError
 from openai.types.chat import ChatCompletionMessageParam
 from rich.console import Console
 
-from nightschool import day
+from nightschool import app
 from nightschool.config import Config, home
 from nightschool.errors import NightschoolError
 
 
 def run(config: Config, url: str | None, console: Console) -> None:
-    """Talk to the server at `url`, else the one of the settings, else one of our own."""
+    """Chat until Ctrl-D, with the server at `url`, or else the one in the settings, or else a server that is
+    started in this process. Raises NightschoolError if nothing answers at `url`.
+    """
     with _server(config, url) as address:
         client = OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         console.print("/good, /bad WHY, /undo and /dream are commands; Ctrl-D ends", style="dim")
         turns: list[ChatCompletionMessageParam] = []
         session = f"chat_{uuid.uuid4().hex[:12]}"
-        while (said := _ask(console)) is not None:
-            if said:
-                turns.append({"role": "user", "content": said})
+        while (text := _ask(console)) is not None:
+            if text:
+                turns.append({"role": "user", "content": text})
                 _answer(client, turns, session, console)
 
 
 def _ask(console: Console) -> str | None:
+    """The next line that the user types, or None at Ctrl-D."""
     try:
         return console.input("[bold]> [/]").strip()
     except EOFError:
@@ -40,7 +43,9 @@ def _ask(console: Console) -> str | None:
 
 
 def _answer(client: OpenAI, turns: list[ChatCompletionMessageParam], session: str, console: Console) -> None:
-    """Print the answer as it comes and keep it; a failed turn is taken back, so it can be sent again."""
+    """Print the answer as it arrives and add it to the turns. If it fails, the user's turn is removed, so
+    that it can be sent again.
+    """
     text = ""
     try:
         headers = {"X-Session-Id": session}
@@ -60,15 +65,15 @@ def _answer(client: OpenAI, turns: list[ChatCompletionMessageParam], session: st
 
 @contextmanager
 def _server(config: Config, url: str | None) -> Iterator[str]:
-    """The address of a running server; started in this process where none answers and none was named."""
+    """The address of a running server. If none answers and no `url` was given, one is started here."""
     address = (url or f"http://{config.serve.host}:{config.serve.port}").rstrip("/").removesuffix("/v1")
     if _answers(address):
         yield address
         return
     if url:
         raise NightschoolError(f"no server answers at {url}: start one with `nightschool serve`")
-    server = uvicorn.Server(uvicorn.Config(day.app(config, home()), port=0, log_level="warning"))
-    listening = day.listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app.build(config, home()), port=0, log_level="warning"))
+    listening = app.listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
@@ -79,6 +84,7 @@ def _server(config: Config, url: str | None) -> Iterator[str]:
 
 
 def _answers(address: str) -> bool:
+    """Whether a server answers at this address."""
     try:
         return httpx.get(f"{address}/healthz", timeout=2).is_success
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""What all groups of commands share: consoles, exit codes, options, and how to open things."""
+"""What all groups of commands share: consoles, exit codes, options, and opening the store and files."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SessionId = Annotated[str, typer.Argument(help="A session's id, as `nightschool 
 
 
 def config(context: typer.Context) -> Config:
-    """All settings, those of the command line included. Raises ConfigError."""
+    """All settings, including those on the command line. Raises ConfigError."""
     return load(context.obj)
 
 
 def open_store() -> closing[Store]:
-    """The store of this home, closed on leaving the `with` block. Raises StoreError."""
+    """The store of this home, closed when the `with` block ends. Raises StoreError."""
     return closing(Store.open(home()))
 
 
 def open_file(file: Path) -> BinaryIO:
-    """A file that the user named. Raises BadRequest where it cannot be read."""
+    """Open a file that the user named. Raises BadRequest if it cannot be read."""
     try:
         return file.open("rb")
     except OSError as e:
@@ -42,5 +42,5 @@ def open_file(file: Path) -> BinaryIO:
 
 
 def print_json(data: Any) -> None:
-    """Print on standard output."""
+    """Print data as JSON on standard output, for other programs."""
     print(json.dumps(data, indent=2, ensure_ascii=False))

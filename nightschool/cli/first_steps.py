@@ -1,4 +1,4 @@
-"""First steps: `demo` and `doctor`."""
+"""Commands for the first steps: `demo` and `doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def demo(context: typer.Context, as_json: Json = False) -> None:
-    """A whole day and night with the embedded model, in a temporary home."""
+    """Run a whole day and night with the embedded model, in a temporary home."""
     from nightschool.cli import demo as tour
 
     result = tour.run(config(context), err if as_json else out)
@@ -22,7 +22,7 @@ def demo(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check machine, model, store and disk; say how to fix what is wrong."""
+    """Check the machine, the model, the store and the disk, and say how to fix what is wrong."""
     from nightschool.cli.doctor import examine
 
     findings = examine(config(context), home())

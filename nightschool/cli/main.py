@@ -18,7 +18,7 @@ from nightschool.errors import BadRequest, ConfigError, NightschoolError, NotFou
 app = typer.Typer(
     name="nightschool",
     help="Sessions you liked, distilled into the weights of your model overnight.",
-    epilog="Settings go with any command, such as `--learn.lr 1e-4`: see docs/settings.md.",
+    epilog="Every command takes settings, such as `--learn.lr 1e-4`: see docs/settings.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,7 +26,7 @@ app = typer.Typer(
 for group in (serve, sessions, night, versions, first_steps):
     app.add_typer(group.app)
 
-_SETTING = re.compile(r"--([\w-]+(?:\.[\w-]+)+)(?:=(.*))?", re.DOTALL)  # no option has a dot in its name
+_SETTING = re.compile(r"--([\w-]+(?:\.[\w-]+)+)(?:=(.*))?", re.DOTALL)  # the name of an option has no dot
 
 
 def main() -> NoReturn:
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     try:
         arguments, settings = take_settings(sys.argv[1:])
         if settings:
-            load(settings)  # a wrong one is an error beside every command
+            load(settings)  # a wrong setting is an error with every command
         app(arguments, obj=settings)
     except NightschoolError as e:
         err.print(f"error: {e}", style="red", markup=False, soft_wrap=True)
@@ -47,18 +47,17 @@ def main() -> NoReturn:
 
 
 def take_settings(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments that are not `--section.key value`, and those that are, as `config.load` takes them.
-
-    Raises ConfigError for one without a value.
+    """Split arguments into those that are not settings (`--section.key value`), and the settings as
+    `config.load` takes them. Raises ConfigError for a setting without a value.
     """
     rest, settings = list[str](), dict[str, str]()
-    given = iter(arguments)
-    for argument in given:
+    remaining = iter(arguments)
+    for argument in remaining:
         match = _SETTING.fullmatch(argument)
         if not match:
             rest.append(argument)
             continue
-        value = match[2] if match[2] is not None else next(given, None)
+        value = match[2] if match[2] is not None else next(remaining, None)
         if value is None:
             raise ConfigError(f"{argument} needs a value")
         settings[match[1]] = value

@@ -17,11 +17,12 @@ app = typer.Typer()
 def dream(
     context: typer.Context,
     sessions: Annotated[
-        list[str] | None, typer.Argument(help="Liked sessions; without any, all that are not learned yet.")
+        list[str] | None,
+        typer.Argument(help="Liked sessions; by default, all that have not been learned yet."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Distil liked sessions into the weights. Exit 0: promoted, 1: rejected, 3: nothing new."""
+    """Distil liked sessions into the weights. Exit code 0: promoted, 1: rejected, 3: nothing to learn."""
     outcome = progress.dream(config(context), home(), sessions or (), err if as_json else out)
     if as_json:
         print_json(outcome.to_json())

@@ -1,4 +1,4 @@
-"""`nightschool lessons`: what a session would be practised by, as the live version sees it."""
+"""`nightschool lessons`: what a dream from the live version would practise of a session."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from nightschool.store import Store
 
 
 def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
-    """Every practice request with its in-context gap in nats per token, or why it is not practised.
+    """Every practice request of a session, with its gap and, if it would not be practised, the reason.
 
+    The gap is how much likelier the right answer is with the session in the context, in nats per token.
     Raises NotFound.
     """
     with closing(Store.open(home)) as store:
-        store.sessions.get(session_id)  # before the model is loaded
+        store.sessions.get(session_id)  # so that an unknown id is an error before the model is loaded
         from nightschool.learn.encoding import encode
         from nightschool.lessons.select import select
         from nightschool.models import hf
@@ -50,18 +51,18 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
     }
 
 
-def print_preview(found: dict[str, Any], console: Console) -> None:
-    """As a table, what is practised first."""
+def print_preview(report: dict[str, Any], console: Console) -> None:
+    """Print the preview as a table, the requests that would be practised first."""
     table = Table("kind", "gap", "request", "right answer", "", box=None)
-    for row in sorted(found["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
+    for row in sorted(report["practice"], key=lambda s: (s["dropped"] is not None, s["kind"])):
         request = row["request"][:60].replace("\n", " ")
         answer = row["answer"].strip()[:50].replace("\n", " ") + ("" if row["known"] else " (the teacher's)")
         table.add_row(row["kind"], f"{row['gap']:.2f}", request, answer, row["dropped"] or "")
     console.print(table)
-    for what, reason in found["drops"]:
+    for what, reason in report["drops"]:
         console.print(f"dropped: {what[:60]!r}: {reason}", markup=False, highlight=False)
-    parts = found["stretches"]
-    if len(parts) > 1:
-        console.print(f"The session is longer than the model's context: {len(parts)} stretches teach.")
-    practised = ", ".join(f"{n} {kind}" for kind, n in found["practised"].items()) or "nothing"
-    console.print(f"Practised: {practised}. Held back: {found['held_back']}.", highlight=False)
+    stretches = report["stretches"]
+    if len(stretches) > 1:
+        console.print(f"The session exceeds the model's context: it is taught in {len(stretches)} stretches.")
+    practised = ", ".join(f"{n} {kind}" for kind, n in report["practised"].items()) or "nothing"
+    console.print(f"Practised: {practised}. Held back: {report['held_back']}.", highlight=False)

@@ -1,4 +1,4 @@
-"""Watching a dream from the terminal: a progress bar, and the verdict afterwards."""
+"""A dream shown in the terminal: a progress bar, and the verdict afterwards."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 
 def dream(config: Config, home: Path, sessions: Sequence[str], console: Console) -> Outcome:
-    """Run a night, shown live on `console`. Raises what `night.dream` does."""
+    """Run a dream, shown live on `console`. Raises DreamError if one is running, and what
+    `queue.resume_or_start` and `night.dream.dream` raise.
+    """
     from nightschool.night import queue
 
     with closing(Store.open(home)) as store, store.dreams.lock():
-        # Before the model is loaded: to find that there is nothing to do is cheap.
+        # Before the model is loaded, since finding that there is nothing to do is cheap.
         plan = queue.resume_or_start(store, config, sessions)
         with _watching(console) as watch:
             from nightschool.models import hf
@@ -37,7 +39,7 @@ def dream(config: Config, home: Path, sessions: Sequence[str], console: Console)
 
 @dataclass
 class _Watch:
-    """Shows stages and steps (`night.watch`): as a moving bar on a terminal, as lines anywhere else."""
+    """Shows stages and steps (`night.watch`): as a moving bar on a terminal, otherwise as lines."""
 
     console: Console
     bar: Progress
@@ -62,7 +64,7 @@ class _Watch:
 
 
 class _Clock(ProgressColumn):
-    """Time gone, and left at most (a dream ends early where everything is learned)."""
+    """Time elapsed, and the most that is left: a dream ends early if everything is learned."""
 
     def render(self, task: Task) -> Text:
         left = f", {_minutes(task.time_remaining)} left" if task.time_remaining else ""
@@ -90,7 +92,7 @@ def _numbers(step: StepReport) -> str:
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
-    """The verdict, its numbers and its reasons."""
+    """Print the verdict, its numbers and its reasons."""
     numbers = outcome.verdict.numbers
     for kind in ("new", "earlier"):
         for session, rates in numbers[kind].items():

@@ -1,4 +1,4 @@
-"""Commands of the day: `serve` and `chat`."""
+"""Commands that answer requests: `serve` and `chat`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ app = typer.Typer()
 @app.command()
 def serve(context: typer.Context) -> None:
     """Serve the model on an OpenAI-compatible endpoint (--serve.host, --serve.port, --model.id)."""
-    from nightschool import day
+    from nightschool.app import run
 
-    day.run(config(context), home())
+    run(config(context), home())
 
 
 @app.command()
 def chat(
     context: typer.Context,
     url: Annotated[
-        str | None, typer.Option(help="A running server's address, such as http://127.0.0.1:8420.")
+        str | None, typer.Option(help="Address of a running server, such as http://127.0.0.1:8420.")
     ] = None,
 ) -> None:
-    """Chat in the terminal: /good, /bad WHY, /undo and /dream are commands, Ctrl-D ends."""
+    """Chat in the terminal. /good, /bad WHY, /undo and /dream are commands; Ctrl-D ends the chat."""
     from nightschool.cli import chat as terminal
 
     terminal.run(config(context), url, out)

@@ -29,9 +29,9 @@ Comment = Annotated[str | None, typer.Option(help="Why it is good or bad.")]
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="One session a line, as JSON.")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="JSON lines, one session per line.")], as_json: Json = False
 ) -> None:
-    """Import sessions from FILE.jsonl; importing twice changes nothing."""
+    """Import sessions from FILE.jsonl. Importing a session again changes nothing."""
     from nightschool.serve.importing import import_jsonl
 
     with open_store() as store, open_file(file) as lines:
@@ -63,7 +63,7 @@ def sessions(as_json: Json = False) -> None:
         table.add_row(s.id, str(len(s.messages)), s.rating or "", learned, first[:60].replace("\n", " "))
     out.print(table)
     if skipped:
-        out.print(f"{len(skipped)} not recorded, the last one: {skipped[0].reason}", markup=False)
+        out.print(f"{len(skipped)} not recorded, the last because {skipped[0].reason}", markup=False)
 
 
 def _session_json(s: Session, learned: bool) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def good(session: SessionId, comment: Comment = None, as_json: Json = False) -> 
 
 @app.command()
 def bad(session: SessionId, comment: Comment = None, as_json: Json = False) -> None:
-    """Thumbs down. With --comment WHY the next dream learns from it, else its answers guard against it."""
+    """Thumbs down: the next dream learns from the comment; without one, no dream may repeat its answers."""
     _rate(session, "bad", comment, as_json)
 
 
@@ -97,28 +97,30 @@ def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -
     if as_json:
         print_json({"session": session_id, "rating": rating, "comment": comment})
     else:
-        then = "it will be learned in the next dream"
+        consequence = "it will be learned in the next dream"
         if rating == "bad":
-            then = "what was wrong will be learned" if comment else "no dream may bring its answers back"
-        out.print(f"{session_id} is {rating}: {then}")
+            consequence = (
+                "what was wrong will be learned" if comment else "no dream may bring back its answers"
+            )
+        out.print(f"{session_id} is {rating}: {consequence}")
 
 
 @app.command()
 def undo(session: SessionId, as_json: Json = False) -> None:
-    """Take the newest rating of a session back."""
+    """Take back the newest rating of a session."""
     with open_store() as store:
         store.sessions.get(session)
-        taken = store.feedback.retract_rating(session)
+        retracted = store.feedback.retract_rating(session)
     if as_json:
-        print_json({"session": session, "retracted": taken.rating if taken else None})
+        print_json({"session": session, "retracted": retracted.rating if retracted else None})
     else:
-        out.print(f"took back {taken.rating!r}" if taken else "there was no rating to take back")
+        out.print(f"took back {retracted.rating!r}" if retracted else "there was no rating to take back")
 
 
 @app.command()
 def lessons(context: typer.Context, session: SessionId, as_json: Json = False) -> None:
-    """Show what a dream would practise of SESSION, what it would not, and why."""
+    """Show what a dream would practise of SESSION, and what it would not and why."""
     from nightschool.cli.preview import preview, print_preview
 
-    found = preview(config(context), home(), session)
-    print_json(found) if as_json else print_preview(found, out)
+    report = preview(config(context), home(), session)
+    print_json(report) if as_json else print_preview(report, out)

@@ -38,14 +38,16 @@ def versions(as_json: Json = False) -> None:
 
 @app.command()
 def rollback(
-    version: Annotated[str | None, typer.Argument(help="base or NAME@N; else the live one's parent.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="base or NAME@N; by default, the parent of the live version.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Go back to an earlier version; the running server follows at once."""
+    """Go back to an earlier version. A running server follows at once."""
     with open_store() as store:
         live = store.versions.live()
         if version is None and store.versions.refusal():
-            version = live  # what answers anyway, and from now on is meant to
+            version = live  # it answers already; moving the pointer to it settles the refusal
         if version is None and live == BASE:
             raise BadRequest("the base model is live: there is nothing to go back to")
         target = version or store.versions.get(live).parent
@@ -75,30 +77,32 @@ def export(
 @app.command("eval")
 def eval_(
     context: typer.Context,
-    cases: Annotated[Path, typer.Argument(help="One case a line, as JSON.")],
-    version: Annotated[str, typer.Option(help="Who answers: live, base or NAME@N.")] = LIVE,
-    with_session: Annotated[str | None, typer.Option(help="Put this session in the context.")] = None,
+    cases: Annotated[Path, typer.Argument(help="JSON lines, one case per line.")],
+    version: Annotated[str, typer.Option(help="Version that answers: live, base or NAME@N.")] = LIVE,
+    with_session: Annotated[
+        str | None, typer.Option(help="Id of a session to put before every case.")
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 128,
     as_json: Json = False,
 ) -> None:
-    """Answer the cases of CASES.jsonl greedily and check the answers."""
+    """Answer the cases in CASES.jsonl greedily and check the answers."""
     from nightschool.measure.cases import read_cases
     from nightschool.serve.wire import parse_messages
 
-    # What the user got wrong is found before torch and the model are loaded.
+    # What the user got wrong is reported before torch and the model are loaded.
     with open_store() as store, open_file(cases) as lines:
-        read = read_cases(lines, parse_messages)
+        to_answer = read_cases(lines, parse_messages)
         name = store.versions.live() if version == LIVE else version
-        directory = None if name == BASE else Path(store.versions.get(name).path)
+        if name != BASE:
+            store.versions.get(name)
         session = store.sessions.get(with_session) if with_session else None
-    from nightschool.measure.evaluate import evaluate
-    from nightschool.models import hf
+        from nightschool.measure.evaluate import evaluate
+        from nightschool.models import hf
+        from nightschool.night.keep import load
 
-    model = hf.load(config(context).model)
-    if directory:
-        files.verify(directory)
-        model.load(name, directory)
-    result = evaluate(model, read, name, max_tokens, session)
+        model = hf.load(config(context).model)
+        load(model, store, name)
+    result = evaluate(model, to_answer, name, max_tokens, session)
     if as_json:
         print_json(result)
         return

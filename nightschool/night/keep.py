@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightschool import __version__
-from nightschool.engines.base import answers
+from nightschool.engines.base import PromptAnswer, answers
 from nightschool.learn.student import STUDENT
 from nightschool.lessons.anchors import encoded, probe_anchors
 from nightschool.models import lora
@@ -62,9 +62,9 @@ def keep(
     return Version(name, plan.parent, str(path), plan.sessions, plan.id, scope=plan.scope)
 
 
-def _attested(model: HFModel, lessons: Sequence[LearnedLesson]) -> list[attest.Pair]:
+def _attested(model: HFModel, lessons: Sequence[LearnedLesson]) -> list[PromptAnswer]:
     """Right answers of the lessons, and what the student says to unrelated requests."""
-    pairs: list[attest.Pair] = [(p.prompt, p.answer) for one in lessons for p in one.probes[:ATTESTED]]
+    pairs: list[PromptAnswer] = [(p.prompt, p.answer) for one in lessons for p in one.probes[:ATTESTED]]
     prompts = encoded(model, probe_anchors()[: ATTESTED // 2])
     texts = answers(model, prompts, STUDENT, ATTESTED_TOKENS)
     return [*pairs, *zip(prompts, map(model.encode_answer, texts), strict=True)]

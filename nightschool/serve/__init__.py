@@ -1,4 +1,4 @@
-"""The server: OpenAI's chat completions, sessions, feedback, dreams and versions over HTTP. No torch."""
+"""The server: chat completions, sessions, feedback, dreams and versions over HTTP. Imports no torch."""
 
 from nightschool.serve.app import create_app
 

@@ -1,4 +1,4 @@
-"""The HTTP application: thin handlers over the rooms behind them."""
+"""The HTTP application: one thin handler for each route."""
 
 from __future__ import annotations
 
@@ -13,53 +13,52 @@ from fastapi.responses import JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
-from nightschool.engines import base
+from nightschool.engines.base import Engine
 from nightschool.serve import errors, wire
+from nightschool.serve.batcher import Batcher
 from nightschool.serve.chat import Chat
-from nightschool.serve.engine import Engine
 from nightschool.serve.live import LiveModel
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
 
 class Schedule(Protocol):
-    """When the server dreams by itself (`night.schedule`)."""
+    """When the server starts dreams by itself (`night.schedule.Schedule`)."""
 
     def touch(self) -> None:
-        """A request came."""
+        """Note that a request arrived."""
         ...
 
     async def watch(self) -> None:
-        """Runs beside the server until cancelled."""
+        """Run beside the server until cancelled."""
         ...
 
 
 def create_app(
-    model: base.Engine,
+    engine: Engine,
     store: Store,
     config: ServeConfig,
     *,
     dream: Callable[[], str],
     schedule: Schedule,
 ) -> FastAPI:
-    """`dream` starts one and returns its id, or raises DreamError where one is running or there is nothing to
-    learn; `schedule` does so by itself.
+    """Build the application. It owns `store` from now on and closes it at shutdown.
 
-    The application owns `store` from now on and closes it at shutdown.
+    `dream` starts a dream and returns its id; it raises DreamError if one is running, and NothingToLearn.
+    `schedule` starts dreams without being asked.
     """
-    engine = Engine(model, config)
-    versions = LiveModel(model, store, engine)
-
-    chat = Chat(model, store, engine, versions, config, dream)
+    batcher = Batcher(engine, config)
+    live = LiveModel(engine, store, batcher)
+    chat = Chat(engine, store, batcher, live, config, dream)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        engine.start()
-        await versions.follow()
+        batcher.start()
+        await live.follow()
         watch = asyncio.create_task(schedule.watch())
         yield
         watch.cancel()
-        engine.stop()
+        batcher.stop()
         store.close()
 
     app = FastAPI(title="Nightschool", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -73,7 +72,7 @@ def create_app(
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        names = [{"id": LIVE, "version": versions.answering}, {"id": BASE, "root": model.name}]
+        names = [{"id": LIVE, "version": live.answering}, {"id": BASE, "root": engine.name}]
         names += [{"id": v.name, "parent": v.parent} for v in store.versions.all()]
         return {
             "object": "list",
@@ -82,14 +81,14 @@ def create_app(
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
-        await versions.follow()
+        await live.follow()
         swaps = await asyncio.to_thread(store.versions.swaps)
         refusal = await asyncio.to_thread(store.versions.refusal)
         return {
             "status": "ok",
-            "model": model.name,
+            "model": engine.name,
             "live": await asyncio.to_thread(store.versions.live),
-            "answering": versions.answering,
+            "answering": live.answering,
             "last_swap": vars(swaps[0]) if swaps else None,
             "refused": vars(refusal) if refusal else None,
         }
@@ -112,7 +111,7 @@ def create_app(
             signal = Signal(feedback_id, session_id, body.response_id, body.signal, body.edited, body.comment)
             new = store.feedback.signal(signal)
             return reply | {"response_id": body.response_id, "signal": body.signal, "new": new}
-        assert body.rating  # `check_feedback` lets nothing else through
+        assert body.rating  # otherwise `check_feedback` has raised
         new = store.feedback.rate(Feedback(feedback_id, session_id, body.rating, body.comment))
         return reply | {"rating": body.rating, "new": new}
 
@@ -134,7 +133,7 @@ def create_app(
 
     @app.get("/v1/versions")
     def list_versions() -> dict[str, Any]:
-        rows = [{**vars(v), "live": v.name == versions.answering} for v in store.versions.all()]
+        rows = [{**vars(v), "live": v.name == live.answering} for v in store.versions.all()]
         return {"object": "list", "live": store.versions.live(), "data": rows}
 
     return app

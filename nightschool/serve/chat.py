@@ -1,4 +1,4 @@
-"""One chat completion, from the client's JSON to a recorded answer."""
+"""Chat completions, each from the client's JSON to a recorded answer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from nightschool.config import ServeConfig
-from nightschool.engines import base
-from nightschool.engines.base import FinishReason, GenerateRequest, Sampling
+from nightschool.engines.base import Engine, FinishReason, GenerateRequest, Sampling
 from nightschool.engines.tools import parse_calls
 from nightschool.errors import BadRequest, ContextTooLong
 from nightschool.serve import commands, wire
-from nightschool.serve.engine import Engine, Stream
+from nightschool.serve.batcher import Batcher, Stream
 from nightschool.serve.errors import describe
 from nightschool.serve.live import LiveModel
 from nightschool.serve.text import TextStream
@@ -30,7 +29,7 @@ _SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
 
 @dataclass
 class Answer:
-    """An answer in the making."""
+    """An answer that is being decoded, and what is needed to send and record it."""
 
     request: wire.ChatRequest
     session_id: str
@@ -55,64 +54,68 @@ class Answer:
 
 
 class Chat:
-    """Answers chat completions. What was answered is durable before its last byte is sent."""
+    """Answers chat completions. An answer is durable before its last byte is sent."""
 
     def __init__(
         self,
-        model: base.Engine,
-        store: Store,
         engine: Engine,
-        versions: LiveModel,
+        store: Store,
+        batcher: Batcher,
+        live: LiveModel,
         config: ServeConfig,
         dream: Callable[[], str],
     ) -> None:
-        self._model, self._store, self._engine = model, store, engine
-        self._versions, self._config, self._dream = versions, config, dream
+        self._engine, self._store, self._batcher = engine, store, batcher
+        self._live, self._config, self._dream = live, config, dream
 
     async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
-        """Raises BadRequest, NotFound, VersionError, StoreError."""
+        """Answer a request: with JSON, or with server-sent events if it asks for a stream.
+
+        Raises BadRequest, NotFound, VersionError and StoreError.
+        """
         history, command = commands.split(wire.to_messages(body.messages))
-        given = _session_header(request)
+        session_id = _session_header(request)
         if command:
-            return await self._command(command, history, body, given)
+            return await self._command(command, history, body, session_id)
         if not history:
-            raise BadRequest("messages hold nothing but commands and their answers", "messages")
-        answer = await self._begin(body, history, given)
+            raise BadRequest("messages hold only commands and their answers", "messages")
+        answer = await self._begin(body, history, session_id)
         if body.stream:
             events = self._events(answer)
             return StreamingResponse(events, media_type="text/event-stream", headers=answer.headers)
         return await self._whole(answer, request)
 
-    async def _begin(self, body: wire.ChatRequest, history: list[Message], given: str | None) -> Answer:
-        version = await self._versions.resolve(body.model)
-        prompt = await asyncio.to_thread(self._model.encode, history, body.tool_schemas)
-        room = self._model.context_length - len(prompt)
-        if room < 1:
+    async def _begin(self, body: wire.ChatRequest, history: list[Message], session_id: str | None) -> Answer:
+        version = await self._live.resolve(body.model)
+        prompt = await asyncio.to_thread(self._engine.encode, history, body.tool_schemas)
+        available = self._engine.context_length - len(prompt)  # tokens for the answer
+        if available < 1:
             raise ContextTooLong(
-                f"the request has {len(prompt)} tokens, the model's context holds "
-                f"{self._model.context_length}: shorten it",
+                f"the request has {len(prompt)} tokens, but the model's context holds only "
+                f"{self._engine.context_length}: shorten it",
                 "messages",
                 "context_length_exceeded",
             )
         sampling = Sampling(
-            max_tokens=min(body.limit or self._config.max_tokens, room),
+            max_tokens=min(body.limit or self._config.max_tokens, available),
             temperature=1.0 if body.temperature is None else body.temperature,
             top_p=body.top_p or 1.0,
             seed=body.seed,
         )
-        session_id = given or await asyncio.to_thread(self._store.sessions.find, history, body.user)
+        if session_id is None:
+            session_id = await asyncio.to_thread(self._store.sessions.find, history, body.user)
         return Answer(
             request=body,
             session_id=session_id or f"s_{uuid.uuid4().hex[:16]}",
             history=history,
             version=version,
             prompt=len(prompt),
-            stream=self._engine.submit(GenerateRequest(tuple(prompt), sampling, version)),
-            text=TextStream(self._model.decode, body.stops, hold_calls=bool(body.tool_schemas)),
+            stream=self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
+            text=TextStream(self._engine.decode, body.stops, hold_calls=bool(body.tool_schemas)),
         )
 
     async def _pieces(self, answer: Answer) -> AsyncIterator[str]:
-        """The answer's text as it becomes certain; the answer is whole afterwards."""
+        """Yield the answer's text as it becomes certain. When this ends, `answer` is complete."""
         try:
             async for token in answer.stream:
                 answer.tokens.append(token.token)
@@ -130,7 +133,7 @@ class Chat:
             answer.stream.cancel()
 
     async def _record(self, answer: Answer) -> tuple[Message, str]:
-        """Write the answer down; what to send of it, and why it ended. Raises StoreError."""
+        """Record the answer. Returns the message to send and its finish reason. Raises StoreError."""
         text, calls = answer.text.text, tuple[ToolCall, ...]()
         if answer.request.tool_schemas:
             text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
@@ -150,10 +153,10 @@ class Chat:
         return message, "tool_calls" if calls else answer.finish
 
     async def _whole(self, answer: Answer, request: Request) -> Response:
-        gone = asyncio.create_task(_disconnected(request))
+        disconnected = asyncio.create_task(_disconnected(request))
         work = asyncio.create_task(self._collect(answer))
-        await asyncio.wait({gone, work}, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
+        await asyncio.wait({disconnected, work}, return_when=asyncio.FIRST_COMPLETED)
+        disconnected.cancel()
         if not work.done():
             answer.stream.cancel()
             work.cancel()
@@ -169,7 +172,7 @@ class Chat:
         return await self._record(answer)
 
     async def _events(self, answer: Answer) -> AsyncIterator[str]:
-        """Server-sent events; an error in mid-answer is one, too."""
+        """Yield server-sent events; an error in the middle of an answer becomes one, too."""
 
         def chunk(delta: dict[str, object], finish: str | None = None) -> str:
             return wire.event(wire.chunk(answer.id, answer.created, answer.version, delta, finish))
@@ -179,9 +182,9 @@ class Chat:
             yield chunk({"role": "assistant", "content": ""})
             async for piece in self._pieces(answer):
                 yield chunk({"content": piece})
-            complete = True  # from here on it is recorded, even if the client leaves meanwhile
+            complete = True  # from here on it is recorded, even if the client disconnects
             message, finish = await self._record(answer)
-            # Text after a tool call, or a call that was none, was held back until now.
+            # Until now, text from the first tool call on was held back, even if the call cannot be parsed.
             if not message.tool_calls and (rest := message.content[answer.text.sent :]):
                 yield chunk({"content": rest})
             if message.tool_calls:
@@ -196,27 +199,31 @@ class Chat:
             if not complete:
                 await asyncio.shield(self._skip(answer))
             raise
-        except Exception as e:  # noqa: BLE001 - the status line is out; the client must still be told
+        except Exception as e:  # noqa: BLE001 - the status line is sent; an event can still tell the client
             yield wire.event(describe(e)[1])
 
     async def _skip(self, answer: Answer) -> None:
-        detail = f"{answer.id}: {len(answer.tokens)} tokens were answered"
+        detail = f"{answer.id}: {len(answer.tokens)} tokens had been decoded"
         await asyncio.to_thread(
             self._store.sessions.skip,
-            "the client went away before the answer was complete",
+            "the client disconnected before the answer was complete",
             detail,
             answer.session_id,
         )
 
     async def _command(
-        self, command: commands.Command, history: list[Message], body: wire.ChatRequest, given: str | None
+        self,
+        command: commands.Command,
+        history: list[Message],
+        body: wire.ChatRequest,
+        session_id: str | None,
     ) -> Response:
         session_id = await asyncio.to_thread(
-            self._store.sessions.keep_up, given, history, body.user, body.tool_schemas
+            self._store.sessions.sync, session_id, history, body.user, body.tool_schemas
         )
-        text = await asyncio.to_thread(commands.obey, command, self._store, session_id, self._dream)
+        text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
         response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
-        version = self._versions.answering
+        version = self._live.answering
         headers = {"X-Nightschool-Version": version} | ({"X-Session-Id": session_id} if session_id else {})
         if not body.stream:
             message = Message("assistant", text)
@@ -230,13 +237,13 @@ class Chat:
 
 
 def _session_header(request: Request) -> str | None:
-    given = request.headers.get("x-session-id")
-    if given is not None and not _SESSION_ID.fullmatch(given):
+    session_id = request.headers.get("x-session-id")
+    if session_id is not None and not _SESSION_ID.fullmatch(session_id):
         raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
-    return given
+    return session_id
 
 
 async def _disconnected(request: Request) -> None:
-    """Returns when the client is gone."""
+    """Return when the client has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

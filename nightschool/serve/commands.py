@@ -1,4 +1,4 @@
-"""Slash commands: in any chat client, a user message that is one speaks to the server, not to the model."""
+"""Slash commands: a user message that is one, in any chat client, is for the server, not for the model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _COMMAND = re.compile(r"/(good|undo|dream|bad)(?:\s+(.*))?", re.DOTALL)
 
 @dataclass(frozen=True)
 class Command:
-    """`name` is good, bad, undo or dream; only bad takes words."""
+    """A slash command. `name` is good, bad, undo or dream; only bad takes a comment."""
 
     name: str
-    words: str | None = None
+    comment: str | None = None
 
 
 def parse(message: Message) -> Command | None:
-    """The command that a message is, if it is one."""
+    """The command that a message consists of, or None."""
     match = _COMMAND.fullmatch(message.content.strip()) if message.role == "user" else None
     if not match or (match[2] and match[1] != "bad"):
         return None
@@ -31,7 +31,7 @@ def parse(message: Message) -> Command | None:
 
 
 def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
-    """The conversation without commands and their answers, and the command that the last message is."""
+    """The conversation without commands and their answers, and the command in the last message, if any."""
     kept: list[Message] = []
     answers_command = False
     command = None
@@ -47,21 +47,21 @@ def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
     return kept, command
 
 
-def obey(command: Command, store: Store, session_id: str | None, dream: Callable[[], str]) -> str:
-    """Do what a command says and answer in a sentence."""
+def execute(command: Command, store: Store, session_id: str | None, dream: Callable[[], str]) -> str:
+    """Do what a command says. Returns the sentence that the user reads, also where it failed."""
     if command.name == "dream":
         return _dream(dream)
     if session_id is None:
         return "There is no recorded session here yet: say something to the model first."
     try:
         if command.name == "undo":
-            taken = store.feedback.retract_rating(session_id)
-            return f"Took back: {taken.rating}." if taken else "There was no rating to take back."
+            retracted = store.feedback.retract_rating(session_id)
+            return f"Took back: {retracted.rating}." if retracted else "There was no rating to take back."
         rating = Feedback(
             f"fb_{uuid.uuid4().hex[:16]}",
             session_id,
             "good" if command.name == "good" else "bad",
-            command.words,
+            command.comment,
         )
         store.feedback.rate(rating)
     except NightschoolError as e:
@@ -69,14 +69,14 @@ def obey(command: Command, store: Store, session_id: str | None, dream: Callable
     if rating.rating == "good":
         return f"Thank you. Session {session_id} will be learned in the next dream (/dream starts one)."
     if rating.comment:
-        return f"Noted. The next dream will learn from session {session_id} what was wrong with it."
+        return f"Noted. The next dream will learn what was wrong with session {session_id}."
     return (
-        f"Noted. No dream may bring the answers of session {session_id} back. (/bad WHY says what was wrong.)"
+        f"Noted. No dream may bring back the answers of session {session_id}. (/bad WHY says what was wrong.)"
     )
 
 
 def _dream(dream: Callable[[], str]) -> str:
     try:
-        return f"Good night: dream {dream()} has begun. I go on answering; new weights go live by themselves."
+        return f"Good night: dream {dream()} has begun. I keep answering; new weights go live by themselves."
     except NightschoolError as e:
         return f"No dream was started: {e}."

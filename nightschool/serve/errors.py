@@ -1,4 +1,4 @@
-"""Every error as OpenAI's clients expect it, and bodies that are too large."""
+"""Errors in the shape that OpenAI's clients expect, and the limit on request bodies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATUS: list[tuple[type[Exception], int, str]] = [
 
 
 def describe(error: Exception) -> tuple[int, dict[str, Any]]:
-    """Status and body for an error."""
+    """The HTTP status and JSON body for an error. An unexpected one is logged and not shown to the client."""
     for kind, status, name in _STATUS:
         if isinstance(error, kind):
             param, code = getattr(error, "param", None), getattr(error, "code", None)
@@ -48,7 +48,7 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Map errors in one place."""
+    """Register handlers for all errors that a route can raise."""
 
     async def known(_: Request, error: Exception) -> JSONResponse:
         status, body = describe(error)
@@ -60,8 +60,7 @@ def install(app: FastAPI) -> None:
         if first["type"] == "json_invalid":
             return JSONResponse(wire.error_body("the body is not valid JSON", "invalid_request_error"), 400)
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
-        bad = wire.explain(_AsValidationError(details))  # type: ignore[arg-type]
-        return JSONResponse(describe(bad)[1], 400)
+        return JSONResponse(describe(wire.explain(details))[1], 400)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -75,25 +74,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, known)
 
 
-class _AsValidationError:
-    """FastAPI's list of errors, with the method that Pydantic's has."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        self._errors = errors
-
-    def errors(self) -> list[dict[str, Any]]:
-        return self._errors
-
-
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-
-LINGER = 5.0  # seconds that a refused body is still read for, and thrown away
+LINGER = 5.0  # seconds; a refused body is read and dropped for so long, as a slow client must finish sending
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit without keeping it."""
+    """ASGI middleware that answers 413 to a body over `limit` bytes, without holding it in memory."""
 
     def __init__(self, app: Any, limit: int) -> None:
         self._app, self._limit = app, limit
@@ -106,7 +94,7 @@ class BodyLimit:
         if not declared.isdigit() or int(declared) > self._limit:
             await self._refuse(receive, send, more=True)
             return
-        # Buffered here, so that a body of unknown length is refused before the application sees it.
+        # Buffer the body, so that one of unknown length is refused before the application sees any of it.
         messages: list[dict[str, Any]] = []
         size, more = 0, True
         while more:
@@ -125,7 +113,7 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
     async def _refuse(self, receive: Receive, send: Send, *, more: bool) -> None:
-        # A client reads the answer only after it has sent its body; closing before then would reset it.
+        # A client reads the answer only after it has sent its body; closing earlier would reset it.
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 while more:

@@ -1,4 +1,4 @@
-"""`nightschool import`: sessions from JSON lines. A bad line is reported; the good ones still go in."""
+"""`nightschool import`: sessions from JSON lines. A bad line is reported, the good ones are imported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEYS = {"id", "user", "messages", "tools", "feedback"}
 
 @dataclass
 class ImportReport:
-    """How many sessions were new or there already, and (line number, reason) for each bad line."""
+    """Counts of sessions that were new and already there, and (line number, reason) of each bad line."""
 
     new: int = 0
     unchanged: int = 0
@@ -26,7 +26,7 @@ class ImportReport:
 
 
 def import_jsonl(store: Store, lines: Iterable[bytes]) -> ImportReport:
-    """Import one session a line. Raises StoreError where the store refuses."""
+    """Import one session per line; importing it again changes nothing. Raises StoreError."""
     report = ImportReport()
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -71,7 +71,7 @@ def _text(data: dict[str, Any], key: str) -> str | None:
 
 
 def _feedback(data: Any, session_id: str) -> Feedback | None:
-    """The same line gives the same id, so importing it again changes nothing."""
+    """The line's rating, if any. Its id depends on the session, so importing it again changes nothing."""
     if data is None:
         return None
     if (

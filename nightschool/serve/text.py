@@ -1,4 +1,4 @@
-"""From sampled tokens to text that may be sent: whole characters only, and nothing of a stop string."""
+"""From sampled tokens to text that may be sent: whole characters only, and no part of a stop string."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from nightschool.engines.tools import OPEN
 
-_BROKEN = "\ufffd"  # how a tokenizer shows a character whose bytes are not all there yet
+_BROKEN = "\ufffd"  # what a tokenizer decodes an incomplete character to
 
 
 class TextStream:
-    """Feed tokens with `push`, end with `close`; both return the text that is now certain.
+    """Takes tokens by `push`, then `close`; both return the text that has become certain.
 
-    `text` is all that was certain so far, `stopped` whether a stop string came. With `hold_calls`, text
-    from the first tool call on is kept for the end: it is no text for the reader.
+    `text` is all certain text so far; `stopped` says whether it ended at a stop string. With `hold_calls`,
+    the text from the first tool call on is never returned, because it is not meant for the reader.
     """
 
     def __init__(
@@ -21,7 +21,8 @@ class TextStream:
     ) -> None:
         self._decode, self._stops, self._hold_calls = decode, stops, hold_calls
         self._tokens: list[int] = []
-        self._known, self._shown = 0, 0  # tokens whose text is out; of these, the ones kept as context
+        self._decoded = 0  # tokens decoded so far
+        self._context = 0  # where the tokens begin that are decoded again, as context
         self._raw = ""  # decoded so far
         self.sent = 0  # characters of `text` that were returned
         self.stopped = False
@@ -32,24 +33,24 @@ class TextStream:
         return self._raw
 
     def push(self, token: int) -> str:
-        """One more token."""
+        """Add a token."""
         self._tokens.append(token)
         self._grow()
         return self._release(final=False)
 
     def close(self) -> str:
-        """No more tokens: what was held back, unless it is (the beginning of) a tool call."""
+        """End the answer; returns the text held back so far, up to the first tool call."""
         self._grow(final=True)
         return self._release(final=True)
 
     def _grow(self, *, final: bool = False) -> None:
-        """Decode what is new, behind a few known tokens (a token's text can depend on the one before it)."""
-        before = self._decode(self._tokens[self._shown : self._known])
-        after = self._decode(self._tokens[self._shown :])
+        """Decode the new tokens after a few old ones, as a token's text can depend on the token before it."""
+        before = self._decode(self._tokens[self._context : self._decoded])
+        after = self._decode(self._tokens[self._context :])
         if self.stopped or (after.endswith(_BROKEN) and not final):
             return
         self._raw += after[len(before) :]
-        self._shown, self._known = self._known, len(self._tokens)
+        self._context, self._decoded = self._decoded, len(self._tokens)
         ends = [at for stop in self._stops if (at := self._raw.find(stop)) >= 0]
         if ends:
             self._raw, self.stopped = self._raw[: min(ends)], True
@@ -65,7 +66,7 @@ class TextStream:
         return piece
 
     def _call_start(self, final: bool) -> int:
-        """Where a tool call begins, or may be beginning."""
+        """The position where a tool call begins, or may be beginning."""
         at = self._raw.find(OPEN)
         if at >= 0:
             return at

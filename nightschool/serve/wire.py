@@ -1,9 +1,9 @@
-"""OpenAI's JSON to our types and back. Pure."""
+"""Between OpenAI's JSON and our types. Pure functions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -15,7 +15,7 @@ Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
 class _Strict(BaseModel):
-    """What we do not support is refused, never ignored."""
+    """A field that is not supported is refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,7 +37,7 @@ class WireToolCall(_Strict):
     id: str
     type: Literal["function"] = "function"
     function: FunctionCall
-    index: int | None = None  # some clients send streamed calls back as they came
+    index: int | None = None  # some clients send streamed calls back unchanged
 
 
 class SystemMessage(_Strict):
@@ -57,7 +57,7 @@ class AssistantMessage(_Strict):
     content: Content | None = None
     name: str | None = None
     tool_calls: list[WireToolCall] | None = None
-    # Fields of OpenAI's own answers, which clients send back; only empty ones mean nothing.
+    # Fields of OpenAI's own answers, which clients send back. Only empty ones can be ignored.
     refusal: None = None
     annotations: list[Any] | None = Field(default=None, max_length=0)
     audio: None = None
@@ -96,7 +96,7 @@ class TextFormat(_Strict):
 
 
 class ChatRequest(_Strict):
-    """A request for a chat completion; fields that say nothing new may be sent with their neutral value."""
+    """A request for a chat completion. A field that we do not support may be sent with its neutral value."""
 
     model: str = Field(default="live", min_length=1)
     messages: list[WireMessage] = Field(min_length=1)
@@ -121,13 +121,13 @@ class ChatRequest(_Strict):
 
     @property
     def limit(self) -> int | None:
-        """Longest answer in tokens, if the client said."""
+        """The longest answer that the client asked for, in tokens."""
         return self.max_completion_tokens or self.max_tokens
 
     @property
     def stops(self) -> tuple[str, ...]:
-        found = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return tuple(s for s in found if s)
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return tuple(stop for stop in stops if stop)
 
     @property
     def tool_schemas(self) -> Tools:
@@ -137,8 +137,11 @@ class ChatRequest(_Strict):
 
 
 class FeedbackRequest(_Strict):
-    """A rating, of a session or of the session that a response belongs to; or a signal about one response.
-    `edited` is what the user made of that response. `check_feedback` knows what goes together."""
+    """A rating of a session, or a signal about one response (`edited`: the text that the user changed it to).
+
+    A rating names its session by `session_id`, or by the `response_id` of any of its responses.
+    `check_feedback` says which fields go together.
+    """
 
     id: str | None = Field(default=None, min_length=1, max_length=200)
     session_id: str | None = None
@@ -150,7 +153,7 @@ class FeedbackRequest(_Strict):
 
 
 class DreamRequest(_Strict):
-    """Nothing to say yet: the next dream learns all liked sessions."""
+    """An empty object: the dream learns all liked sessions that are new."""
 
 
 _MESSAGES: TypeAdapter[list[WireMessage]] = TypeAdapter(Annotated[list[WireMessage], Field(min_length=1)])
@@ -158,39 +161,39 @@ _TOOLS: TypeAdapter[list[Tool]] = TypeAdapter(list[Tool])
 
 
 def parse_messages(data: Any) -> tuple[Message, ...]:
-    """OpenAI chat messages. Raises BadRequest, naming the field."""
+    """Our messages from OpenAI's JSON. Raises BadRequest, naming the field."""
     try:
         return to_messages(_MESSAGES.validate_python(data))
     except ValidationError as e:
-        raise explain(e, "messages") from e
+        raise explain(e.errors(), "messages") from e
 
 
 def parse_tools(data: Any) -> Tools:
-    """OpenAI tool schemas. Raises BadRequest."""
+    """OpenAI tool schemas, validated. Raises BadRequest, naming the field."""
     try:
         return tuple(t.model_dump(exclude_none=True) for t in _TOOLS.validate_python(data or []))
     except ValidationError as e:
-        raise explain(e, "tools") from e
+        raise explain(e.errors(), "tools") from e
 
 
 def check_feedback(body: FeedbackRequest) -> None:
-    """Raises BadRequest, naming the field, where fields do not go together."""
+    """Raises BadRequest, naming the field, if fields do not go together."""
     if (body.rating is None) == (body.signal is None):
         raise BadRequest("give either rating or signal", "rating")
     if body.signal and body.response_id is None:
-        raise BadRequest("a signal is about one response: name its response_id", "response_id")
+        raise BadRequest("a signal is about one response: give its response_id", "response_id")
     if (body.session_id is None) == (body.response_id is None):
-        raise BadRequest("name either session_id or response_id", "session_id")
+        raise BadRequest("give either session_id or response_id", "session_id")
     if body.signal == "edited" and body.edited is None:
-        raise BadRequest("say in edited what the user made of the response", "edited")
+        raise BadRequest("the signal edited needs the edited text", "edited")
     if body.signal != "edited" and body.edited is not None:
-        raise BadRequest("edited goes with the signal edited only", "edited")
+        raise BadRequest("only the signal edited takes an edited text", "edited")
     if body.signal in ("accepted", "edited") and body.comment is not None:
-        raise BadRequest("of the signals only rejected takes a comment", "comment")
+        raise BadRequest("the signals accepted and edited take no comment", "comment")
 
 
 def to_messages(wire: Sequence[Any]) -> tuple[Message, ...]:
-    """Validated messages in our words."""
+    """Our messages from validated ones. Raises BadRequest, naming the message."""
     return tuple(_message(m, i) for i, m in enumerate(wire))
 
 
@@ -216,9 +219,9 @@ def _check_arguments(call: ToolCall, index: int) -> None:
         ) from e
 
 
-def explain(error: ValidationError, root: str = "") -> BadRequest:
-    """The first thing that is wrong, in one line."""
-    first = error.errors()[0]
+def explain(errors: Sequence[Mapping[str, Any]], root: str = "") -> BadRequest:
+    """The first of Pydantic's errors (`ValidationError.errors`) in one line; `root` is where they are."""
+    first = errors[0]
     path = ".".join(str(part) for part in (root, *first["loc"]) if part != "")
     if first["type"] == "extra_forbidden":
         return BadRequest(f"{path} is not supported", path, "unsupported_parameter")
@@ -238,13 +241,14 @@ def error_body(message: str, kind: str, param: str | None = None, code: str | No
 
 
 def usage(prompt: int, completion: int) -> dict[str, int]:
+    """Numbers of tokens, as OpenAI reports them."""
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 def completion(
     response_id: str, created: int, version: str, message: Message, finish: str, used: dict[str, int]
 ) -> dict[str, Any]:
-    """A whole answer."""
+    """The body of an answer that is not streamed; `used` is its `usage`."""
     body = message.to_json()
     if message.tool_calls and not message.content:
         body["content"] = None
@@ -261,7 +265,7 @@ def completion(
 def chunk(
     response_id: str, created: int, version: str, delta: dict[str, Any], finish: str | None = None
 ) -> dict[str, Any]:
-    """A piece of a streamed answer."""
+    """The data of one event of a streamed answer."""
     return {
         "id": response_id,
         "object": "chat.completion.chunk",

@@ -1,4 +1,7 @@
-"""Recording sessions: which conversation a request belongs to, and what of it is new."""
+"""Recording sessions: which session a request continues, and which of its turns are new.
+
+All functions run inside a transaction of the caller.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,16 @@ ROOT = ""  # the chain before the first message
 
 
 def link(chain: str, message: Message) -> str:
-    """The hash of a conversation that goes on with `message`. It says which conversation this is, and clients
-    trim answers: so whitespace at the ends does not count."""
+    """The hash of the conversation with hash `chain`, continued by `message`.
+
+    It identifies the conversation. Clients trim answers, so whitespace at both ends is left out.
+    """
     data = {**message.to_json(), "content": message.content.strip()}
     return hashlib.sha256((chain + json.dumps(data, sort_keys=True)).encode()).hexdigest()
 
 
 def chains(messages: Sequence[Message]) -> list[str]:
-    """One hash for each beginning of a conversation."""
+    """The hash of each beginning of a conversation, the shortest first."""
     out, chain = [], ROOT
     for message in messages:
         chain = link(chain, message)
@@ -36,7 +41,7 @@ def chains(messages: Sequence[Message]) -> list[str]:
 
 
 def turns(orm: Orm, session_id: str, at: str | None = None) -> Sequence[TurnRow]:
-    """What the session consists of now, or consisted of at a time, in order."""
+    """The turns that the session consists of now, or consisted of at the time `at`, in order."""
     query = select(TurnRow).where(TurnRow.session_id == session_id)
     if at is None:
         query = query.where(TurnRow.superseded_at.is_(None))
@@ -46,9 +51,12 @@ def turns(orm: Orm, session_id: str, at: str | None = None) -> Sequence[TurnRow]
     return orm.scalars(query.order_by(TurnRow.position)).all()
 
 
-def find(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
-    """The newest session of this user that `history` goes on from: all that is recorded of it is a beginning
-    of `history` that ends with an answer."""
+def find_session(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
+    """The id of the session of this user that `history` continues, or None.
+
+    All current turns of such a session are a beginning of `history` that ends with an answer. Of several,
+    the longest is taken, and of these the newest.
+    """
     beginnings = zip(chains(history), history, strict=True)
     answered = [chain for chain, message in beginnings if message.role == "assistant"]
     if not answered:
@@ -60,7 +68,7 @@ def find(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
         .order_by(TurnRow.position.desc(), TurnRow.id.desc())
     )
     for row in rows:
-        if len(turns(orm, row.session_id)) == row.position + 1:  # nothing was said after it
+        if len(turns(orm, row.session_id)) == row.position + 1:  # it is the last turn
             return row.session_id
     return None
 
@@ -75,14 +83,18 @@ def append(
     source: str,
     answer: dict[str, Any] | None = None,
 ) -> str:
-    """Bring a session up to `messages`; `answer` holds the last one's response id, version and tokens.
+    """Make `messages` the current turns of a session, and return the session's id.
 
-    Where the client's history differs from what is recorded (the user edited or regenerated), the recorded
-    turns from there on are superseded, not deleted. A client that sends a session id but only its newest
-    message is taken at its word in the same way: what it sends is the conversation.
+    `answer` holds the columns of the last message if the model has just answered it: response id, version,
+    tokens and log-probabilities. Without a session id, such an answer goes to the session that the messages
+    before it continue, or else to a new session.
+
+    If the messages differ from what is recorded (the user edited or regenerated an answer), the recorded
+    turns from there on are superseded, not deleted. The same holds for a client that sends a session id but
+    only the newest message: what it sends is the conversation.
     """
     if session_id is None:
-        session_id = find(orm, messages[:-1], user) if answer is not None else None
+        session_id = find_session(orm, messages[:-1], user) if answer is not None else None
     session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
     _touch(orm, session_id, user, tools, source)
     recorded = turns(orm, session_id)
@@ -91,7 +103,7 @@ def append(
     while same < min(len(recorded), len(hashes)) and recorded[same].chain == hashes[same]:
         same += 1
     rewrite(recorded[:same], messages[:same])
-    if answer and same == len(messages):  # the same answer again is a new turn all the same
+    if answer and same == len(messages):  # an answer that repeats the recorded one is a new turn, too
         same -= 1
     stale = [row.id for row in recorded[same:]]
     orm.execute(update(TurnRow).where(TurnRow.id.in_(stale)).values(superseded_at=now()))
@@ -111,15 +123,17 @@ def append(
 
 
 def rewrite(recorded: Sequence[TurnRow], messages: Sequence[Message]) -> None:
-    """Give turns that differ only in whitespace the text that the client has; their tokens stay those that
-    the model said."""
+    """Give turns that differ from the client's only in whitespace the client's text.
+
+    Their tokens stay the ones that the model sampled.
+    """
     for row, message in zip(recorded, messages, strict=False):
         if row.message != message.to_json():
             row.message = message.to_json()
 
 
 def session_row(orm: Orm, session_id: str) -> SessionRow:
-    """Raises NotFound."""
+    """The row of a session. Raises NotFound."""
     row = orm.get(SessionRow, session_id)
     if row is None:
         raise NotFound(f"there is no session {session_id}: `nightschool sessions` lists them")
@@ -127,7 +141,7 @@ def session_row(orm: Orm, session_id: str) -> SessionRow:
 
 
 def _touch(orm: Orm, session_id: str, user: str | None, tools: Tools, source: str) -> None:
-    """Create the session, or note that it went on; the newest tools count."""
+    """Create the session, or update its time and its tools, if there are new ones."""
     row = orm.get(SessionRow, session_id)
     if row is None:
         stamp = now()

@@ -1,4 +1,4 @@
-"""Transactions, which all nouns of the store share."""
+"""Transactions, shared by the files of the store."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nightschool.store.engine import explained
 
 
 class Database:
-    """An engine and its two kinds of transaction. Both raise StoreError."""
+    """An SQL engine and its two kinds of transaction. Both raise StoreError."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @contextmanager
     def writing(self) -> Iterator[Orm]:
-        """Durable when it ends; nothing of it happened when it raises."""
+        """A transaction that is durable when the block ends, and undone if the block raises."""
         with explained(str(self._engine.url)), Orm(self._engine) as orm, orm.begin():
             yield orm
 
     @contextmanager
     def reading(self) -> Iterator[Orm]:
-        """One consistent view, without a lock."""
+        """A transaction that sees one consistent state and takes no write lock."""
         engine = self._engine.execution_options(reading=True)
         with explained(str(self._engine.url)), Orm(engine) as orm, orm.begin():
             yield orm
@@ -36,5 +36,5 @@ class Database:
 
 
 def columns(row: Any, *, without: tuple[str, ...] = ("number",)) -> dict[str, Any]:
-    """A row as a dict."""
+    """The row's values by column, but for the columns `without`."""
     return {c.key: getattr(row, c.key) for c in row.__table__.columns if c.key not in without}

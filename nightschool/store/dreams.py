@@ -1,10 +1,10 @@
-"""Dreams and the states they go through.
+"""Dreams and their states.
 
-running      a process is at it, or was when it died; it resumes
-interrupted  it could not go on (a full disk, Ctrl-C); it resumes
-failed       it crashed, or what it was for has changed
-rejected     the gate said no
-promoted     its version is the live one (`store.versions.promote`)
+running      a process works on it, or did until it was killed; it can be resumed
+interrupted  it stopped for a reason that can be removed (a full disk, Ctrl-C); it can be resumed
+failed       it crashed, or its sessions or their ratings have changed
+rejected     the gate did not let its version through
+promoted     its version was made live (`store.versions.promote`)
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nightschool.store.engine import now
 from nightschool.store.schema import DreamRow
 from nightschool.types import SHARED, Dream, DreamStatus, Verdict
 
-# What a dream may become; the states that are not here are final.
+# The states that may follow each state; those without an entry are final.
 _NEXT: dict[DreamStatus, set[DreamStatus]] = {
     "running": {"running", "interrupted", "failed", "rejected", "promoted"},
     "interrupted": {"running", "failed"},
@@ -32,16 +32,16 @@ _NEXT: dict[DreamStatus, set[DreamStatus]] = {
 
 
 class Dreams:
-    """Who holds `lock` may start and change dreams; anybody may read them."""
+    """Anybody may read dreams; only the holder of `lock` may start or change one."""
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database, self._home = database, home
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the right to dream in this home: one process has it, and loses it with its life.
+        """Hold the lock of this home: one process dreams at a time. The lock ends with the process.
 
-        Raises DreamError where another one has it.
+        Raises DreamError if another process holds it.
         """
         with (self._home / "dream.lock").open("w") as lock:
             try:
@@ -51,12 +51,12 @@ class Dreams:
             yield
 
     def get(self, dream_id: str) -> Dream:
-        """Raises NotFound."""
+        """The dream with this id. Raises NotFound."""
         with self._database.reading() as orm:
             return _dream(dream_row(orm, dream_id))
 
     def all(self, scope: str = SHARED) -> list[Dream]:
-        """Newest first."""
+        """All dreams of a scope, newest first."""
         query = select(DreamRow).where(DreamRow.scope == scope).order_by(DreamRow.number.desc())
         with self._database.reading() as orm:
             return [_dream(row) for row in orm.scalars(query)]
@@ -71,7 +71,7 @@ class Dreams:
         pid: int,
         scope: str = SHARED,
     ) -> None:
-        """Note that a dream began; its process is `pid`."""
+        """Record a new dream, running in process `pid`. `config` is what `config.parse` reads."""
         stamp = now()
         row = DreamRow(
             id=dream_id,
@@ -89,54 +89,57 @@ class Dreams:
             orm.add(row)
 
     def resume(self, dream_id: str, pid: int) -> None:
-        """Process `pid` goes on with a dream that was cut off."""
+        """Record that process `pid` resumes a dream."""
         with self._database.writing() as orm:
-            row = become(orm, dream_id, "running")
+            row = transition(orm, dream_id, "running")
             row.pid, row.error = pid, None
 
     def note_launch(self, dream_id: str) -> None:
-        """A server started a process for it."""
+        """Record that a server started a process for it."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").launches += 1
+            transition(orm, dream_id, "running").launches += 1
 
     def narrow(self, dream_id: str, sessions: Sequence[str]) -> None:
-        """It is for fewer sessions than it was started for."""
+        """Replace its sessions by fewer."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").sessions = list(sessions)
+            transition(orm, dream_id, "running").sessions = list(sessions)
 
     def note_lessons(self, dream_id: str, lessons: dict[str, Any]) -> None:
-        """What is practised of each session, and what is not."""
+        """Record what is practised of each session and what is not, by session id."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").lessons = lessons
+            transition(orm, dream_id, "running").lessons = lessons
 
     def note_progress(self, dream_id: str, progress: dict[str, Any]) -> None:
-        """The numbers of its newest step."""
+        """Record the numbers of its newest step."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "running").progress = progress
+            transition(orm, dream_id, "running").progress = progress
 
     def interrupt(self, dream_id: str, error: str) -> None:
+        """End it for now, with a reason; it can be resumed."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "interrupted").error = error
+            transition(orm, dream_id, "interrupted").error = error
 
     def fail(self, dream_id: str, error: str) -> None:
+        """End it for good, with a reason."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "failed").error = error
+            transition(orm, dream_id, "failed").error = error
 
     def reject(self, dream_id: str, verdict: Verdict) -> None:
+        """End it with the gate's verdict."""
         with self._database.writing() as orm:
-            become(orm, dream_id, "rejected").verdict = verdict.to_json()
+            transition(orm, dream_id, "rejected").verdict = verdict.to_json()
 
 
 def dream_row(orm: Orm, dream_id: str) -> DreamRow:
-    """Raises NotFound."""
+    """The row of a dream. Raises NotFound."""
     row = orm.scalar(select(DreamRow).where(DreamRow.id == dream_id))
     if row is None:
         raise NotFound(f"there is no dream {dream_id}")
     return row
 
 
-def become(orm: Orm, dream_id: str, status: DreamStatus) -> DreamRow:
-    """Change a dream's status. Raises NotFound, and StoreError where it cannot become that."""
+def transition(orm: Orm, dream_id: str, status: DreamStatus) -> DreamRow:
+    """Change a dream's status and return its row. Raises NotFound, and StoreError if `_NEXT` forbids it."""
     row = dream_row(orm, dream_id)
     if status not in _NEXT.get(row.status, set()):
         raise StoreError(f"dream {dream_id} is {row.status}: it cannot become {status}")

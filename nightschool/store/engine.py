@@ -1,4 +1,4 @@
-"""Opening the database: pragmas, migrations, and errors a user can act on."""
+"""Opening the SQL database: pragmas, migrations, and errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from nightschool.errors import StoreError
 
 
 def now() -> str:
-    """UTC, ISO 8601 with microseconds."""
+    """The time in UTC, as ISO 8601 with microseconds: such texts sort by time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def open_engine(url: str) -> Engine:
-    """Connect and bring the tables up to date. Raises StoreError."""
+    """Connect to the database at an SQLAlchemy URL and run the missing migrations. Raises StoreError."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _pragmas)
@@ -34,7 +34,7 @@ def open_engine(url: str) -> Engine:
 
 
 def migrate(engine: Engine, to: str = "head") -> None:
-    """Run the migrations that are missing, up to a revision."""
+    """Run the missing migrations up to revision `to`."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
@@ -43,20 +43,21 @@ def migrate(engine: Engine, to: str = "head") -> None:
 
 
 def _pragmas(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late, see `_begin`
+    connection.isolation_level = None  # or the driver would begin the transaction, and later than `_begin`
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
-    """A writer takes the lock at once: one that reads first and writes later could not be serialised."""
+    """Begin a transaction. A writer takes the lock at once: SQLite refuses a write after a read if another
+    process has written in between."""
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 @contextmanager
 def _one_at_a_time(url: str) -> Iterator[None]:
-    """Two processes that open a new home at once must not both create its tables."""
+    """Hold a file lock, so that two processes that open a new home together do not both create its tables."""
     database = make_url(url).database
     if not url.startswith("sqlite") or not database or database == ":memory:":
         yield
@@ -68,7 +69,7 @@ def _one_at_a_time(url: str) -> Iterator[None]:
 
 @contextmanager
 def explained(url: str) -> Iterator[None]:
-    """Turn the database's and the disk's refusals into one line that says what to do."""
+    """Turn errors of the database and the disk into StoreError, whose one line says what to do."""
     where = make_url(url).database
     try:
         yield

@@ -1,4 +1,4 @@
-"""What users thought: ratings of sessions, and signals about single responses. Nothing is ever deleted."""
+"""Ratings of sessions and signals about single responses. Nothing is ever deleted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nightschool.types import Feedback, Message, Signal
 
 
 class FeedbackLog:
-    """Ratings and signals. Their ids are the clients' own, so that sending one twice changes nothing."""
+    """Ratings and signals. Clients choose their ids, so that sending one twice changes nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def rate(self, feedback: Feedback) -> bool:
-        """Add a rating; False where that id came before with the same content.
+        """Add a rating. Returns whether it was new: False if it has been sent before.
 
-        Raises NotFound (session) and BadRequest (the id came before with other content).
+        Raises NotFound if there is no such session, and BadRequest if its id is taken by other feedback.
         """
         row = FeedbackRow(
             id=feedback.id,
@@ -39,10 +39,10 @@ class FeedbackLog:
             return _add_once(orm, row)
 
     def signal(self, signal: Signal) -> bool:
-        """Add a signal; False where that id came before with the same content.
+        """Add a signal. Returns whether it was new: False if it has been sent before.
 
-        Raises NotFound (no such response in that session) and BadRequest (the id came before with other
-        content, or as a rating).
+        Raises NotFound if there is no such response in its session, and BadRequest if its id is taken by
+        other feedback.
         """
         row = SignalRow(
             id=signal.id,
@@ -62,7 +62,7 @@ class FeedbackLog:
             return _add_once(orm, row)
 
     def retract_rating(self, session_id: str) -> Feedback | None:
-        """Take the newest rating of a session back; None where there is none."""
+        """Retract the newest rating of a session and return it, or None if the session has none."""
         with self._database.writing() as orm:
             row = newest_rating(orm, session_id)
             if row is None:
@@ -71,29 +71,28 @@ class FeedbackLog:
             return _feedback(row)
 
     def retract(self, feedback_id: str) -> str:
-        """Take one rating or signal back; again changes nothing. The id of its session. Raises NotFound."""
+        """Retract a rating or a signal, once or again, and return the id of its session. Raises NotFound."""
         with self._database.writing() as orm:
-            row = _given(orm, feedback_id)
+            row = _by_id(orm, feedback_id)
             if row is None:
                 raise NotFound(f"there is no feedback {feedback_id}")
             row.retracted_at = row.retracted_at or now()
             return row.session_id
 
     def ratings(self, session_id: str) -> list[Feedback]:
-        """Oldest first, those taken back included."""
+        """All ratings of a session, also retracted ones, oldest first."""
         query = select(FeedbackRow).where(FeedbackRow.session_id == session_id).order_by(FeedbackRow.number)
         with self._database.reading() as orm:
             return [_feedback(row) for row in orm.scalars(query)]
 
     def signals(self, session_id: str) -> list[Signal]:
-        """Oldest first, without those taken back; each says where its response is now. An edited one is also
-        where its client went on with what the user made of it."""
+        """The signals in a session that are not retracted, oldest first, each with its `position`."""
         with self._database.reading() as orm:
             return signals(orm, session_id)
 
 
 def newest_rating(orm: Orm, session_id: str) -> FeedbackRow | None:
-    """The one that counts."""
+    """The newest rating of a session that is not retracted: the one that counts."""
     valid = select(FeedbackRow).where(
         FeedbackRow.session_id == session_id, FeedbackRow.retracted_at.is_(None)
     )
@@ -101,14 +100,14 @@ def newest_rating(orm: Orm, session_id: str) -> FeedbackRow | None:
 
 
 def newest_ratings(orm: Orm) -> dict[str, FeedbackRow]:
-    """The one that counts of every rated session, by its id."""
+    """The rating that counts of every rated session, by session id."""
     newest = select(func.max(FeedbackRow.number)).where(FeedbackRow.retracted_at.is_(None))
     query = select(FeedbackRow).where(FeedbackRow.number.in_(newest.group_by(FeedbackRow.session_id)))
     return {row.session_id: row for row in orm.scalars(query)}
 
 
 def signals(orm: Orm, session_id: str) -> list[Signal]:
-    """See `FeedbackLog.signals`."""
+    """What `FeedbackLog.signals` returns."""
     current = aliased(TurnRow)
     response = and_(TurnRow.session_id == SignalRow.session_id, TurnRow.response_id == SignalRow.response_id)
     in_its_place = and_(
@@ -122,23 +121,23 @@ def signals(orm: Orm, session_id: str) -> list[Signal]:
 
 
 def _add_once(orm: Orm, row: FeedbackRow | SignalRow) -> bool:
-    """Whether it is new. Raises BadRequest where its id came before with other content."""
-    known = _given(orm, row.id)
-    if known is None:
+    """Add the row and return True, or return False if it is there. Raises BadRequest if its id is taken."""
+    earlier = _by_id(orm, row.id)
+    if earlier is None:
         orm.add(row)
-    elif _content(known) != _content(row):
+    elif _content(earlier) != _content(row):
         raise BadRequest(f"feedback {row.id} exists already with other content", "id")
-    return known is None
+    return earlier is None
 
 
-def _given(orm: Orm, feedback_id: str) -> FeedbackRow | SignalRow | None:
-    """The rating or the signal with that id."""
+def _by_id(orm: Orm, feedback_id: str) -> FeedbackRow | SignalRow | None:
+    """The rating or the signal with this id."""
     rating = orm.scalar(select(FeedbackRow).where(FeedbackRow.id == feedback_id))
     return rating or orm.scalar(select(SignalRow).where(SignalRow.id == feedback_id))
 
 
 def _content(row: FeedbackRow | SignalRow) -> dict[str, Any]:
-    """What the client said, whenever it did. A rating and a signal are never the same."""
+    """The columns that the client sent. Those of a rating and of a signal are never equal."""
     return columns(row, without=("number", "created_at", "retracted_at"))
 
 
@@ -148,7 +147,7 @@ def _feedback(row: FeedbackRow) -> Feedback:
 
 
 def _signal(row: SignalRow, turn: TurnRow | None, current: TurnRow | None) -> Signal:
-    """`turn` is the response that the signal is about, `current` what is said in its place now."""
+    """`turn` is the response that the signal is about, `current` the turn that is in its place now."""
     position = None
     if current and (current is turn or (row.signal == "edited" and _says(current, row.text))):
         position = current.position
@@ -158,6 +157,6 @@ def _signal(row: SignalRow, turn: TurnRow | None, current: TurnRow | None) -> Si
 
 
 def _says(turn: TurnRow, text: str | None) -> bool:
-    """Clients trim answers."""
+    """Whether an answer has this text. Clients trim answers, so whitespace at both ends is ignored."""
     message = Message.from_json(turn.message)
     return message.role == "assistant" and message.content.strip() == (text or "").strip()

@@ -1,4 +1,4 @@
-"""The tables. A change here needs a migration (a test compares the two)."""
+"""The tables. Every change here needs a migration; a test compares the two."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from nightschool.types import SHARED, DreamStatus, Rating, SignalKind
 
-# Alembic can only alter what has a name.
+# Alembic can alter only constraints and indexes that have a name.
 _NAMES = {
     "ix": "ix_%(column_0_label)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",
@@ -18,7 +18,7 @@ _NAMES = {
 
 
 def _scope() -> Mapped[str]:
-    """Whose it is. A home of before there were scopes has one, the shared one."""
+    """Whose row it is. Rows from before there were scopes belong to the shared one."""
     return mapped_column(server_default=SHARED)
 
 
@@ -39,7 +39,7 @@ class SessionRow(Base):
 
 
 class TurnRow(Base):
-    """One message. `chain` hashes the conversation up to and including it."""
+    """One message of a session. `chain` is the hash of the conversation up to and including it."""
 
     __tablename__ = "turns"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,7 +51,7 @@ class TurnRow(Base):
     version: Mapped[str | None]
     token_ids: Mapped[list[Any] | None] = mapped_column(JSON)
     logprobs: Mapped[list[Any] | None] = mapped_column(JSON)
-    superseded_at: Mapped[str | None]  # the user edited or regenerated from here on
+    superseded_at: Mapped[str | None]  # when the user edited or regenerated it, or a turn before it
     created_at: Mapped[str]
     __table_args__ = (
         Index("ix_turns_session", "session_id", "position"),
@@ -83,7 +83,7 @@ class FeedbackRow(Base):
 
 
 class SignalRow(Base):
-    """Feedback on one response; its ids and those of `feedback` are all different."""
+    """Feedback on one response. No id is in this table and in `feedback`."""
 
     __tablename__ = "signals"
     number: Mapped[int] = mapped_column(primary_key=True)  # order of arrival
@@ -107,7 +107,7 @@ class DreamRow(Base):
     parent: Mapped[str]
     config: Mapped[dict[str, Any]]
     pid: Mapped[int]
-    launches: Mapped[int] = mapped_column(server_default="0")  # processes that servers started for it
+    launches: Mapped[int] = mapped_column(server_default="0")  # processes that servers have started for it
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     lessons: Mapped[dict[str, Any] | None] = mapped_column(JSON)
@@ -130,7 +130,7 @@ class VersionRow(Base):
 
 
 class CounterRow(Base):
-    """The last number given out for a version stem: never reused, even if the dream fails."""
+    """The last number given to a version of a stem. It is never given again, even if the dream fails."""
 
     __tablename__ = "counters"
     stem: Mapped[str] = mapped_column(primary_key=True)
@@ -138,7 +138,7 @@ class CounterRow(Base):
 
 
 class LiveRow(Base):
-    """A scope's live pointer: its newest row. The rows before it are its history."""
+    """The live pointers: the newest row of a scope is its pointer, the earlier rows are its history."""
 
     __tablename__ = "live"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -148,7 +148,7 @@ class LiveRow(Base):
 
 
 class SwapRow(Base):
-    """What a server loaded or refused."""
+    """A version that a server began to answer with (`ok`), or refused."""
 
     __tablename__ = "swaps"
     id: Mapped[int] = mapped_column(primary_key=True)

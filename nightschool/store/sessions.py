@@ -1,4 +1,4 @@
-"""Recorded conversations: what was said, and which of them teach."""
+"""Recorded conversations, and which of them teach something."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nightschool.types import SHARED, Message, Session, Signal, Skipped, Tools
 
 
 class Sessions:
-    """One scope's sessions are asked for by its name; there is one scope today."""
+    """The recorded sessions. So far there is one scope, `shared`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,11 @@ class Sessions:
         logprobs: Sequence[float] = (),
         source: str = "api",
     ) -> str:
-        """Record an answer and what came before it; returns the session's id. Raises StoreError."""
+        """Record an answer and the conversation before it, and return the session's id. Raises StoreError.
+
+        `tokens` are the sampled ones, `logprobs` their log-probabilities (nats). Without a session id, the
+        session is the one that `history` continues, or a new one (`conversations.append`).
+        """
         details = {
             "response_id": response_id,
             "version": version,
@@ -58,13 +62,14 @@ class Sessions:
             )
 
     def get(self, session_id: str) -> Session:
-        """Raises NotFound."""
+        """A session as it is now. Raises NotFound."""
         with self._database.reading() as orm:
             return _session(orm, conversations.session_row(orm, session_id))
 
     def judged(self, session_id: str) -> Session:
-        """A session as it stood when its newest rating was given: of what was said later, nobody has said
-        that it went well. Raises NotFound."""
+        """A session as it was when its newest rating was given, since nobody has judged the turns after that;
+        without a rating, as it is now. Raises NotFound.
+        """
         with self._database.reading() as orm:
             rating = newest_rating(orm, session_id)
             return _session(
@@ -72,7 +77,7 @@ class Sessions:
             )
 
     def all(self, scope: str = SHARED) -> list[Session]:
-        """Newest first."""
+        """All sessions of a scope, newest first."""
         with self._database.reading() as orm:
             query = select(SessionRow).where(SessionRow.scope == scope).order_by(SessionRow.created_at.desc())
             current = select(TurnRow).join(SessionRow).where(TurnRow.superseded_at.is_(None))
@@ -80,18 +85,22 @@ class Sessions:
             for turn in orm.scalars(current.where(SessionRow.scope == scope).order_by(TurnRow.position)):
                 turns[turn.session_id].append(turn)
             ratings = newest_ratings(orm)
-            return [_built(row, turns[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
+            return [_assembled(row, turns[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
 
     def count(self) -> int:
+        """Number of sessions in all scopes."""
         with self._database.reading() as orm:
             return orm.scalar(select(func.count()).select_from(SessionRow)) or 0
 
     def teaching(
         self, scope: str = SHARED, *, among: Collection[str] = (), without: Collection[str] = ()
     ) -> list[str]:
-        """Ids of the sessions that teach something, oldest first: those that are liked, or bad for a reason
-        that was given, or unrated with answers that were accepted, edited, or rejected for a reason. Only
-        those `among` the given ids, if any are given; never those `without`."""
+        """Ids of the sessions that teach something, oldest first.
+
+        These are the good ones, the bad ones whose rating has a comment, and the unrated ones with an answer
+        that was accepted, edited, or rejected with a comment. If `among` is not empty, only its sessions are
+        considered; those in `without` never are.
+        """
         rating = _newest("rating")
         good = or_(rating == "good", and_(rating == "bad", func.coalesce(_newest("comment"), "") != ""))
         query = select(SessionRow.id, rating).where(
@@ -102,12 +111,12 @@ class Sessions:
         if among:
             query = query.where(SessionRow.id.in_(list(among)))
         with self._database.reading() as orm:
-            found = orm.execute(query.order_by(SessionRow.created_at, SessionRow.id)).all()
-            return [id for id, rated in found if rated or any(map(_teaches, signals(orm, id)))]
+            rows = orm.execute(query.order_by(SessionRow.created_at, SessionRow.id)).all()
+            return [id for id, rated in rows if rated or any(map(_teaches, signals(orm, id)))]
 
     def unwanted(self, scope: str = SHARED) -> list[Session]:
-        """Sessions with answers that nobody wants, newest first: bad ones without a reason, and those with a
-        rejected answer."""
+        """Sessions with answers that nobody wants, newest first: those rated bad without a comment, and those
+        with a rejected answer."""
         bad = and_(_newest("rating") == "bad", func.coalesce(_newest("comment"), "") == "")
         query = select(SessionRow).where(
             SessionRow.scope == scope, or_(bad, _signalled(SignalRow.signal == "rejected"))
@@ -118,23 +127,27 @@ class Sessions:
     def of_response(self, response_id: str) -> str:
         """The id of the session that holds a response. Raises NotFound."""
         with self._database.reading() as orm:
-            found = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
-        if found is None:
+            session_id = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
+        if session_id is None:
             raise NotFound(f"there is no response {response_id}")
-        return found
+        return session_id
 
     def find(self, history: Sequence[Message], user: str | None) -> str | None:
-        """The id of the session that a conversation goes on from, if it is recorded."""
+        """The id of the session that a conversation continues, or None (`conversations.find_session`)."""
         with self._database.reading() as orm:
-            return conversations.find(orm, history, user)
+            return conversations.find_session(orm, history, user)
 
-    def keep_up(
+    def sync(
         self, session_id: str | None, history: Sequence[Message], user: str | None, tools: Tools = ()
     ) -> str | None:
-        """The session of a conversation, brought up to what the client has: an answer that the user edited
-        and asked nothing after is in no request's history yet. None where there is no answer to keep."""
+        """Bring a session up to the conversation that the client has, and return its id.
+
+        Without this, an answer that the user edited would be recorded only with the next request. Returns
+        None if the conversation is not recorded and holds no answer. A conversation that is a beginning of
+        what is recorded takes no turns back.
+        """
         with self._database.writing() as orm:
-            session_id = session_id or conversations.find(orm, history, user)
+            session_id = session_id or conversations.find_session(orm, history, user)
             recorded = conversations.turns(orm, session_id) if session_id else []
             same = [turn.chain for turn in recorded[: len(history)]] == conversations.chains(history)
             if not history or same:
@@ -149,8 +162,11 @@ class Sessions:
     def add(
         self, session_id: str | None, *, user: str | None, messages: Sequence[Message], tools: Tools
     ) -> tuple[str, bool]:
-        """Add a whole session; (its id, whether it was new). Raises BadRequest where the id holds another
-        conversation."""
+        """Add a whole session, and return its id and whether it was new.
+
+        Without an id, one is made from the content. Raises BadRequest if the session exists with other
+        messages.
+        """
         if session_id is None:
             content = json.dumps([user, [m.to_json() for m in messages], list(tools)], sort_keys=True)
             session_id = f"imp_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
@@ -166,12 +182,12 @@ class Sessions:
         return session_id, False
 
     def skip(self, reason: str, detail: str = "", session_id: str | None = None) -> None:
-        """Note that something was not recorded."""
+        """Record that something was not recorded, and why."""
         with self._database.writing() as orm:
             orm.add(SkippedRow(reason=reason, detail=detail, session_id=session_id, created_at=now()))
 
     def skipped(self) -> list[Skipped]:
-        """Newest first."""
+        """What was not recorded, newest first."""
         with self._database.reading() as orm:
             return [
                 Skipped(**columns(row))
@@ -180,10 +196,10 @@ class Sessions:
 
 
 def _session(orm: Orm, row: SessionRow, at: str | None = None) -> Session:
-    return _built(row, conversations.turns(orm, row.id, at), newest_rating(orm, row.id))
+    return _assembled(row, conversations.turns(orm, row.id, at), newest_rating(orm, row.id))
 
 
-def _built(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
+def _assembled(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
     return Session(
         id=row.id,
         messages=tuple(Message.from_json(t.message) for t in turns),
@@ -197,18 +213,18 @@ def _built(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None
 
 
 def _newest(column: str) -> ColumnElement[str | None]:
-    """A column of a session's newest rating, in a query of sessions."""
+    """An SQL expression for queries of sessions: a column of the newest rating that is not retracted."""
     valid = and_(FeedbackRow.session_id == SessionRow.id, FeedbackRow.retracted_at.is_(None))
     query = select(getattr(FeedbackRow, column)).where(valid).order_by(FeedbackRow.number.desc()).limit(1)
     return query.correlate(SessionRow).scalar_subquery()
 
 
 def _signalled(wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a session has a signal like that, in a query of sessions."""
+    """An SQL expression for queries of sessions: whether a signal is `wanted` and not retracted."""
     valid = and_(SignalRow.session_id == SessionRow.id, SignalRow.retracted_at.is_(None))
     return exists().where(valid, wanted).correlate(SessionRow)
 
 
 def _teaches(signal: Signal) -> bool:
-    """Whether its answer still stands, and it says what would be right."""
+    """Whether its response is still part of the session, and the signal says what would be right."""
     return signal.position is not None and (signal.kind != "rejected" or bool(signal.comment))

@@ -1,4 +1,4 @@
-"""The store's face. Every call is one short transaction, durable when it returns."""
+"""The store. Every call is one short transaction, and durable when it returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nightschool.store.versions import Versions
 
 
 class Store:
-    """Sessions, feedback, dreams and versions. Safe to open from several processes and threads."""
+    """Sessions, feedback, dreams and versions. Several processes and threads may use it at once."""
 
     def __init__(self, engine: Engine, home: Path) -> None:
         self._database = Database(engine)
@@ -27,7 +27,7 @@ class Store:
 
     @classmethod
     def open(cls, home: Path) -> Store:
-        """Open (or create) the database of a home. Raises StoreError."""
+        """Open the database of a home, or create both. Raises StoreError."""
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as e:

@@ -1,7 +1,7 @@
-"""Versions, which of them is live, and what servers made of them.
+"""Versions, which of them is live, and whether servers accepted them.
 
-The live pointer says what was last promoted or rolled back to. A version that a server refused since then is
-not live: the newest one before it in its lineage is that no server refused.
+The live pointer is at the version that was last promoted or rolled back to. If a server has refused that
+version since then, the live version is its newest ancestor that no server has refused.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from sqlalchemy.orm import Session as Orm
 
 from nightschool.errors import NotFound, StoreError
 from nightschool.store.database import Database, columns
-from nightschool.store.dreams import become
+from nightschool.store.dreams import transition
 from nightschool.store.engine import now
 from nightschool.store.schema import CounterRow, LiveRow, SwapRow, VersionRow
 from nightschool.types import BASE, SHARED, Pointer, Swap, Verdict, Version
 
 
 class Versions:
-    """One scope's live version is asked for by its name; there is one scope today."""
+    """The versions. Each scope has its own live version; so far there is one scope, `shared`."""
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database, self._home = database, home
 
     def new_name(self, stem: str) -> str:
-        """Reserve a name `stem@N`; N is never given out again."""
+        """Reserve and return a name `stem@N`; no N is ever given twice."""
         with self._database.writing() as orm:
             row = orm.get(CounterRow, stem) or CounterRow(stem=stem, last=0)
             row.last += 1
@@ -34,18 +34,18 @@ class Versions:
             return f"{stem}@{row.last}"
 
     def get(self, name: str) -> Version:
-        """Raises NotFound."""
+        """The version with this name. Raises NotFound."""
         with self._database.reading() as orm:
             return self._version(_version_row(orm, name))
 
     def all(self) -> list[Version]:
-        """Of every scope, oldest first."""
+        """All versions of all scopes, oldest first."""
         query = select(VersionRow).order_by(VersionRow.number)
         with self._database.reading() as orm:
             return [self._version(row) for row in orm.scalars(query)]
 
     def lineage(self, name: str) -> list[Version]:
-        """A version and its ancestors, oldest first; nothing for `base`. Raises NotFound."""
+        """A version and its ancestors, oldest first, without `base`. Raises NotFound."""
         out: list[Version] = []
         with self._database.reading() as orm:
             while name != BASE:
@@ -54,40 +54,40 @@ class Versions:
         return out[::-1]
 
     def pointer(self, scope: str = SHARED) -> Pointer:
-        """Where the live pointer was last moved to."""
+        """The live pointer of a scope; at `base`, with number 0, if it has never been moved."""
         with self._database.reading() as orm:
             return _pointer(orm, scope)
 
     def live(self, scope: str = SHARED) -> str:
-        """The live version's name, or `base`."""
+        """The name of the live version, or `base`."""
         with self._database.reading() as orm:
             return _live(orm, scope)
 
     def refusal(self, scope: str = SHARED) -> Swap | None:
-        """Why the version that the pointer is at is not live, if so."""
+        """The refusal of the version at the live pointer, or None if that version is live."""
         with self._database.reading() as orm:
             pointer = _pointer(orm, scope)
             row = _refused(orm, pointer.version, pointer.created_at)
             return Swap(**columns(row)) if row else None
 
     def point_to(self, name: str, *, expect: str, scope: str = SHARED) -> None:
-        """Move the live pointer. Raises NotFound, and StoreError where `expect` is not live any more."""
+        """Move the live pointer. Raises NotFound, and StoreError if `expect` is no longer live."""
         with self._database.writing() as orm:
             if name != BASE:
                 _version_row(orm, name)
             _move(orm, name, expect, scope)
 
     def promote(self, dream_id: str, version: Version, verdict: Verdict, scope: str = SHARED) -> None:
-        """List a dream's version, make it live and end the dream: all of it or nothing.
+        """Record a dream's version, make it live and end the dream, in one transaction.
 
-        Raises StoreError where its parent is not live any more.
+        Raises StoreError if the version's parent is no longer live.
         """
         path = Path(version.path)
         row = VersionRow(
             name=version.name,
             scope=scope,
             parent=version.parent,
-            # One in this home is kept as a path from there: a home may be moved.
+            # A path inside the home is stored relative to it, since a home may be moved.
             path=str(path.relative_to(self._home) if path.is_relative_to(self._home) else path),
             sessions=list(version.sessions),
             dream_id=dream_id,
@@ -96,16 +96,16 @@ class Versions:
         with self._database.writing() as orm:
             orm.add(row)
             _move(orm, version.name, version.parent, scope)
-            dream = become(orm, dream_id, "promoted")
+            dream = transition(orm, dream_id, "promoted")
             dream.verdict, dream.version = verdict.to_json(), version.name
 
     def note_swap(self, version: str, *, ok: bool, detail: str) -> None:
-        """A server answers with a version from now on, or refused to."""
+        """Record that a server answers with a version from now on (`ok`), or refused it."""
         with self._database.writing() as orm:
             orm.add(SwapRow(version=version, ok=ok, detail=detail, created_at=now()))
 
     def swaps(self) -> list[Swap]:
-        """Newest first."""
+        """All swaps, newest first."""
         with self._database.reading() as orm:
             return [Swap(**columns(r)) for r in orm.scalars(select(SwapRow).order_by(SwapRow.id.desc()))]
 
@@ -138,8 +138,10 @@ def _live(orm: Orm, scope: str) -> str:
 
 
 def _refused(orm: Orm, name: str, since: str) -> SwapRow | None:
-    """The newest thing that a server noted of a version, if it is a refusal. One of before the pointer was
-    moved to it does not count: whoever moved it there gives it another chance."""
+    """The newest swap of a version, if it is a refusal and later than `since`.
+
+    A refusal from before the pointer was moved to the version does not count: it is to be tried again.
+    """
     query = select(SwapRow).where(SwapRow.version == name).order_by(SwapRow.id.desc()).limit(1)
     row = orm.scalar(query)
     return row if row and not row.ok and row.created_at > since else None

@@ -1,1 +1,1 @@
-"""Versions: immutable adapters on disk, with checksums and lineage. No torch here."""
+"""Versions: immutable adapters on disk, with checksums and lineage. Imports no torch."""

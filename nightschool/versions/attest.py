@@ -1,6 +1,7 @@
-"""Proof that the weights that answer are the ones that were trained: what the student said, and how surely.
+"""Attestation: proof that the weights that answer are the ones that were trained.
 
-A night writes it into the version; a server compares before the version may speak.
+A night writes answers and their log-probabilities, as the student saw them, into the version. A server
+compares them with what its own engine computes before the version may answer.
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nightschool.engines.base import Engine
+from nightschool.engines.base import Engine, PromptAnswer
 from nightschool.errors import VersionError
 from nightschool.versions import files
 
-TOLERANCE = 0.1  # nats, mean over tokens: bfloat16 in batches of other shapes gives about 0.02
-
-Pair = tuple[Sequence[int], Sequence[int]]  # prompt, answer
+TOLERANCE = 0.1  # nats, mean over tokens; bfloat16 in batches of other shapes differs by about 0.02
 
 
-def write(model: Engine, version: str, pairs: Sequence[Pair], directory: Path) -> None:
-    """Keep the log-probabilities (nats) of these answers' tokens, as `version` sees them now."""
+def write(model: Engine, version: str, pairs: Sequence[PromptAnswer], directory: Path) -> None:
+    """Write the attestation of `version` into its directory: `pairs`, and the log-probability (nats) of each
+    token of their answers.
+    """
     logprobs = model.score(pairs, version)
     cases = [
         {"prompt": list(prompt), "tokens": list(answer), "logprobs": row}
@@ -28,10 +29,10 @@ def write(model: Engine, version: str, pairs: Sequence[Pair], directory: Path) -
 
 
 def check(model: Engine, version: str, directory: Path) -> None:
-    """Compare `version`, loaded, with what was written down.
+    """Compare `version`, which is loaded, with its attestation.
 
-    Raises VersionError where log-probabilities differ by more than the tolerance, or where nothing was
-    written down: weights that cannot prove themselves do not answer.
+    Raises VersionError if the log-probabilities differ by more than the tolerance on average, or if the
+    attestation is missing, empty or damaged: weights that cannot prove themselves do not answer.
     """
     try:
         data = files.read_json(directory / files.ATTEST)
@@ -43,12 +44,12 @@ def check(model: Engine, version: str, directory: Path) -> None:
         raise VersionError(f"version {version}: {files.ATTEST} cannot be read ({e!r})") from e
     if not expected:
         raise VersionError(f"version {version}: {files.ATTEST} holds nothing to compare")
-    found = [value for row in model.score(pairs, version) for value in row]
-    if len(found) != len(expected):
+    logprobs = [value for row in model.score(pairs, version) for value in row]
+    if len(logprobs) != len(expected):
         raise VersionError(f"version {version}: {files.ATTEST} is damaged")
-    apart = sum(abs(a - b) for a, b in zip(found, expected, strict=True)) / len(expected)
-    if not apart <= tolerance:  # written so that nan is refused
+    difference = sum(abs(a - b) for a, b in zip(logprobs, expected, strict=True)) / len(expected)
+    if not difference <= tolerance:  # in this form, nan is refused
         raise VersionError(
-            f"version {version} does not answer as it was trained: log-probabilities differ by "
-            f"{apart:.3f} nats per token (tolerance {tolerance})"
+            f"version {version} does not answer as it was trained to: log-probabilities differ by "
+            f"{difference:.3f} nats per token (tolerance {tolerance})"
         )

@@ -1,6 +1,6 @@
-"""A version's directory: PEFT files, `provenance.json`, `attest.json`, `lessons.json`.
+"""A version's directory: PEFT files, `provenance.json`, `attest.json` and `lessons.json`.
 
-It is written under a temporary name and renamed when it is whole; after that nothing in it changes.
+It is written under a temporary name and renamed when it is complete. After that, nothing in it changes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from typing import Any
 
 from nightschool.errors import VersionError
 
-STEM = "nightschool"  # of the versions' names; asked for without a number, the live one is meant
+STEM = "nightschool"  # of the versions' names; a request for this name means the live version
 PROVENANCE = "provenance.json"
 ATTEST = "attest.json"
 LESSONS = "lessons.json"
 
 
 def root(home: Path) -> Path:
-    """Where all versions stand."""
+    """The directory that holds the directories of all versions."""
     return home / "versions"
 
 
 def write(home: Path, name: str, fill: Callable[[Path], None], provenance: dict[str, Any]) -> Path:
-    """Create version `name`: `fill` writes its files, then each one's sha256 joins the provenance.
+    """Create version `name` and return its directory. `fill` writes its files into the directory that it is
+    given; then `provenance` is written, with the sha256 of each file added.
 
-    Raises VersionError where the name is taken or the disk refuses; nothing half-written stays.
+    Raises VersionError if the name is taken or the disk refuses. No incomplete version is left behind.
     """
     target = root(home) / name
     if target.exists():
@@ -53,29 +54,30 @@ def write(home: Path, name: str, fill: Callable[[Path], None], provenance: dict[
 
 
 def sweep(home: Path, listed: Collection[str]) -> None:
-    """Remove what a dream that was cut off left here: a version that the store does not list was never live.
-    Call it under `store.dreams.lock`."""
+    """Remove the versions that are not `listed` in the store. They were never live; dreams that were killed
+    left them. Call this only while holding `store.dreams.lock`, or it removes what a dream has just written.
+    """
     for directory in root(home).glob("*@*"):
         if directory.name not in listed:
             shutil.rmtree(directory, ignore_errors=True)
 
 
 def checksums(directory: Path) -> dict[str, str]:
-    """sha256 of every file but the provenance itself, by name."""
+    """The sha256 of every file but the provenance, by file name."""
     names = sorted(p.name for p in directory.iterdir() if p.is_file() and p.name != PROVENANCE)
     return {name: _sha256(directory / name) for name in names}
 
 
 def verify(directory: Path) -> None:
-    """Raises VersionError unless every file is there and is what was written."""
+    """Raises VersionError if a file is missing, damaged or not in the provenance."""
     expected = provenance(directory)["sha256"]
     try:
-        found = checksums(directory)
+        actual = checksums(directory)
     except OSError as e:
         raise VersionError(f"version {directory.name} cannot be read: {e.strerror}") from e
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            problem = "missing" if name not in found else "damaged" if name in expected else "unexpected"
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            problem = "missing" if name not in actual else "damaged" if name in expected else "unexpected"
             raise VersionError(
                 f"version {directory.name}: {name} is {problem}; go back with `nightschool rollback`"
             )
@@ -90,7 +92,7 @@ def provenance(directory: Path) -> dict[str, Any]:
 
 
 def export(directory: Path, target: Path) -> None:
-    """Copy a verified version to `target`, which must not exist yet. Raises VersionError."""
+    """Verify a version and copy it to `target`, a new or empty directory. Raises VersionError."""
     verify(directory)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise VersionError(f"{target} exists already: name a new directory")
@@ -101,7 +103,7 @@ def export(directory: Path, target: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises VersionError where the file is missing or not valid JSON."""
+    """The content of a version's JSON file. Raises VersionError if it is missing or not valid JSON."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as e:
@@ -109,11 +111,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, data: Any) -> None:
+    """Write JSON with sorted keys, so that equal data gives an equal file. Raises OSError."""
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 def disk_message(error: OSError, path: Path) -> str:
-    """One line for a disk that refuses."""
+    """One line about an error of the disk, saying what to do."""
     if error.errno == errno.ENOSPC:
         return f"the disk is full at {path}: free some space and try again, nothing was lost"
     return f"cannot write {path}: {error.strerror}"
@@ -125,7 +128,7 @@ def _sha256(path: Path) -> str:
 
 
 def _sync(directory: Path) -> None:
-    """Make the files durable before the rename makes them visible."""
+    """Make the files durable, so that after a power cut the renamed directory is not without them."""
     for path in directory.iterdir():
         with path.open("rb") as f:
             os.fsync(f.fileno())

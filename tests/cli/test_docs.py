@@ -8,13 +8,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_of_commands_says_what_the_code_does() -> None:
-    from docs.cli import page  # type: ignore[import-not-found]
+    from docs.cli import page
 
     assert (DOCS / "cli.md").read_text() == page()
 
 
 def test_the_demo_block_is_replaced_and_nothing_else() -> None:
-    from docs.demo import README, with_block  # type: ignore[import-not-found]
+    from docs.demo import README, with_block
 
     text = README.read_text()
     before, rest = text.split("<!-- demo -->\n```\n")

@@ -168,9 +168,10 @@ def test_a_whole_day_on_the_tiny_model(
 def test_a_corrupted_version_is_refused_with_a_way_out(
     run: Run, store: Store, home: Path, tmp_path: Path
 ) -> None:
-    directory = files.write(
-        home, "n@1", lambda d: (d / "adapter_model.safetensors").write_bytes(b"x") and None, {}
-    )
+    def fill(directory: Path) -> None:
+        (directory / "adapter_model.safetensors").write_bytes(b"x")
+
+    directory = files.write(home, "n@1", fill, {})
     promote(store, "n@1", BASE, directory)
     (directory / "adapter_model.safetensors").write_bytes(b"y")
     one_line(run("export", "live", str(tmp_path / "out")), "damaged; go back with", code=FAILED)

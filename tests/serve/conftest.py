@@ -5,11 +5,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from openai import OpenAI
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from nightschool.config import NightConfig, ServeConfig
 from nightschool.engines.scripted import ScriptedModel
@@ -29,13 +32,15 @@ class Server:
     http: httpx.Client
     dreams: list[str] = field(default_factory=list)
 
-    def ask(self, *texts: str, session: str | None = None, **options: object) -> str:
+    def ask(self, *texts: str, session: str | None = None, model: str = "live", **options: Any) -> str:
         """Alternating user and assistant texts; the answer's text."""
-        roles = ("user", "assistant")
-        messages = [{"role": roles[i % 2], "content": t} for i, t in enumerate(texts)]
+        messages: list[ChatCompletionMessageParam] = [
+            {"role": "assistant", "content": text} if i % 2 else {"role": "user", "content": text}
+            for i, text in enumerate(texts)
+        ]
         headers = {"X-Session-Id": session} if session else None
-        answer = self.client.chat.completions.create(
-            **{"model": "live", "messages": messages, "extra_headers": headers, **options}  # type: ignore[arg-type]
+        answer: ChatCompletion = self.client.chat.completions.create(
+            model=model, messages=messages, extra_headers=headers, **options
         )
         return answer.choices[0].message.content or ""
 
@@ -59,14 +64,15 @@ class _Ready(uvicorn.Server):
 
 
 @pytest.fixture
-def serving(home: object) -> Iterator[Callable[..., Server]]:
+def serving(home: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers: serving(script, **settings)."""
     with ExitStack() as cleanup:
 
-        def start(script: Callable[[str, str], str] = echo, **settings: object) -> Server:
-            context_length = settings.pop("context_length", 4096)
-            model = ScriptedModel(script, context_length=context_length)  # type: ignore[arg-type]
-            store = Store.open(home)  # type: ignore[arg-type]
+        def start(
+            script: Callable[[str, str], str] = echo, *, context_length: int = 4096, **settings: Any
+        ) -> Server:
+            model = ScriptedModel(script, context_length=context_length)
+            store = Store.open(home)
             dreams: list[str] = []
 
             def dream() -> str:
@@ -77,7 +83,7 @@ def serving(home: object) -> Iterator[Callable[..., Server]]:
             app = create_app(
                 model,
                 store,
-                ServeConfig(**settings),  # type: ignore[arg-type]
+                ServeConfig(**settings),
                 dream=dream,
                 schedule=Schedule(NightConfig(), dream),
             )

@@ -9,12 +9,15 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionFunctionToolParam
 
 from nightschool.types import BASE
 from tests.helpers import attested, promote, scripted_version
 from tests.serve.conftest import Server
 
-TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+TOOLS: list[ChatCompletionFunctionToolParam] = [
+    {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+]
 
 
 def test_answers_and_names_who_answered(server: Server) -> None:
@@ -181,18 +184,19 @@ def test_models_lists_base_live_and_versions(server: Server, home: Path) -> None
 def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
     call = '<tool_call>{"name": "find", "arguments": {"q": "x"}}</tool_call>'
     server = serving(lambda prompt, _: "found it" if "<tool_response>" in prompt else f"Let me see. {call}")
-    messages: list[dict[str, object]] = [{"role": "user", "content": "find x"}]
-    answer = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)  # type: ignore[arg-type]
+    messages: list[Any] = [{"role": "user", "content": "find x"}]
+    answer = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)
     message = answer.choices[0].message
     assert answer.choices[0].finish_reason == "tool_calls"
     assert message.content == "Let me see."
     assert message.tool_calls is not None
-    assert json.loads(message.tool_calls[0].function.arguments) == {"q": "x"}  # type: ignore[union-attr]
+    assert message.tool_calls[0].type == "function"
+    assert json.loads(message.tool_calls[0].function.arguments) == {"q": "x"}
     messages += [
         message.model_dump(exclude_none=True),
         {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "42"},
     ]
-    again = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)  # type: ignore[arg-type]
+    again = server.client.chat.completions.create(model="live", messages=messages, tools=TOOLS)
     assert again.choices[0].message.content == "found it"
     assert len(server.store.sessions.all()[0].messages) == 4
     assert server.store.sessions.all()[0].tools[0]["function"]["name"] == "find"
@@ -205,13 +209,14 @@ def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[...
             model="live",
             messages=[{"role": "user", "content": "go"}],
             tools=TOOLS,
-            stream=True,  # type: ignore[arg-type]
+            stream=True,
         )
     )
     text = "".join(c.choices[0].delta.content or "" for c in chunks)
-    calls = [c.choices[0].delta.tool_calls for c in chunks if c.choices[0].delta.tool_calls]
+    (call,) = [call for c in chunks for call in c.choices[0].delta.tool_calls or ()]
     assert text == "Wait. "
-    assert calls[0][0].function.name == "find"  # type: ignore[index,union-attr]
+    assert call.function
+    assert call.function.name == "find"
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
 
 
@@ -230,7 +235,7 @@ def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
         "next",
         "base heard next",
     ]
-    assert "learn from session" in server.ask("hi", said, "next", "base heard next", "/bad too long")
+    assert "learn what was wrong" in server.ask("hi", said, "next", "base heard next", "/bad too long")
     assert server.store.sessions.get(session.id).comment == "too long"
     assert "Took back" in server.ask("hi", said, "next", "base heard next", "/undo")
     assert server.store.sessions.get(session.id).rating == "good"
@@ -467,5 +472,5 @@ def test_a_client_that_goes_away_is_noted(server: Server, monkeypatch: pytest.Mo
     next(iter(stream))
     stream.close()
     assert noted.wait(20)
-    assert "went away" in server.store.sessions.skipped()[0].reason
+    assert "disconnected" in server.store.sessions.skipped()[0].reason
     assert server.store.sessions.all() == []

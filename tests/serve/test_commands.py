@@ -3,9 +3,10 @@
 import pytest
 
 from nightschool.errors import DreamError
-from nightschool.serve.commands import Command, obey, parse, split
+from nightschool.serve.commands import Command, execute, parse, split
 from nightschool.store import Store
 from nightschool.types import Message
+from tests.helpers import turns
 
 
 @pytest.mark.parametrize(
@@ -28,26 +29,16 @@ def test_a_command_is_the_whole_message(text: str, command: Command | None) -> N
 
 
 def test_commands_and_their_answers_leave_no_trace() -> None:
-    u, a = (lambda t: Message("user", t)), (lambda t: Message("assistant", t))
-    history = [
-        u("hi"),
-        a("hello"),
-        u("/good"),
-        a("Thank you."),
-        u("/bad no"),
-        u("more"),
-        a("yes"),
-        u("/undo"),
-    ]
+    history = [*turns("hi", "hello", "/good", "Thank you.", "/bad no"), *turns("more", "yes", "/undo")]
     kept, command = split(history)
     assert [m.content for m in kept] == ["hi", "hello", "more", "yes"]
     assert command == Command("undo")
-    assert split([u("hi"), a("hello")]) == ([u("hi"), a("hello")], None)
+    assert split(turns("hi", "hello")) == (turns("hi", "hello"), None)
 
 
 def test_what_goes_wrong_is_said(store: Store) -> None:
     def busy() -> str:
         raise DreamError("a dream is running")
 
-    assert "did not work: there is no session" in obey(Command("good"), store, "nope", busy)
-    assert "No dream was started: a dream is running" in obey(Command("dream"), store, None, busy)
+    assert "did not work: there is no session" in execute(Command("good"), store, "nope", busy)
+    assert "No dream was started: a dream is running" in execute(Command("dream"), store, None, busy)

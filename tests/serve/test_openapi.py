@@ -1,10 +1,14 @@
 """Whatever a client sends within the published schema: no crash, and errors in OpenAI's shape."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
 
 from tests.serve.conftest import Server
 
@@ -13,13 +17,13 @@ from tests.serve.conftest import Server
 def test_no_request_breaks_the_server(serving: Callable[..., Server]) -> None:
     server = serving(lambda *_: "yes")
     published = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    operations = [found.ok() for found in published.get_all_operations()]
+    operations = [found.ok() for found in published.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) >= 10
     for operation in operations:
 
         @given(case=operation.as_strategy())
         @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-        def probe(case: schemathesis.Case) -> None:
+        def probe(case: schemathesis.Case[Any]) -> None:
             response = case.call()
             assert response.status_code < 500, response.text
             if response.status_code >= 400:

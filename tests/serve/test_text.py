@@ -1,5 +1,7 @@
 """However an answer is cut into tokens, what is streamed is the answer up to the first stop string."""
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,8 +11,8 @@ from nightschool.serve.text import TextStream
 def stream(pieces: list[bytes], stops: list[str], *, hold_calls: bool = False) -> tuple[str, str]:
     """(what was streamed, the final text) for tokens that are byte strings."""
 
-    def decode(tokens: object) -> str:
-        return b"".join(pieces[t] for t in tokens).decode(errors="replace")  # type: ignore[attr-defined]
+    def decode(tokens: Sequence[int]) -> str:
+        return b"".join(pieces[t] for t in tokens).decode(errors="replace")
 
     text, out = TextStream(decode, stops, hold_calls=hold_calls), ""
     for token in range(len(pieces)):

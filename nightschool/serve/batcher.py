@@ -1,4 +1,4 @@
-"""One thread that owns the model. Requests join the running batch at the next token."""
+"""One thread that owns the engine. A request joins the running batch at the next token."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 from nightschool.config import ServeConfig
-from nightschool.engines import base
-from nightschool.engines.base import Batch, GenerateRequest, TokenOut
+from nightschool.engines.base import Batch, Engine, GenerateRequest, TokenOut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class Stream:
-    """The tokens of one answer, as they come. Iterate it once; `cancel` when nobody listens any more."""
+    """The tokens of one answer, as they are sampled. Iterate over it once, and `cancel` it to stop decoding.
+
+    Iterating raises what decoding raised.
+    """
 
     def __init__(self, request: GenerateRequest) -> None:
         self.request = request
@@ -38,33 +40,33 @@ class Stream:
         self.cancelled = True
 
 
-class Engine:
-    """Decodes up to `max_batch` requests together; more wait in the order they came."""
+class Batcher:
+    """Decodes up to `max_batch` requests together; the others wait in the order in which they came."""
 
-    def __init__(self, model: base.Engine, config: ServeConfig) -> None:
-        self._model, self._config = model, config
+    def __init__(self, engine: Engine, config: ServeConfig) -> None:
+        self._engine, self._config = engine, config
         self._inbox: queue.SimpleQueue[Stream | Callable[[], None] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
 
     def start(self) -> None:
-        """Call from the event loop that all requests come from."""
+        """Start the thread. Call it on the event loop that all requests will come from."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def stop(self) -> None:
-        """Answers in progress end with an error."""
+        """Stop the thread and wait for it; answers in progress raise ConnectionAbortedError."""
         self._inbox.put(None)
         self._thread.join()
 
     def submit(self, request: GenerateRequest) -> Stream:
-        """Queue a request; call from the event loop."""
+        """Queue a request and return its stream of tokens. Call it on the event loop."""
         stream = Stream(request)
         self._inbox.put(stream)
         return stream
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work` on the model's thread, between two steps."""
+        """Run `work` on the batcher's thread, between two steps; returns or raises what it does."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -75,7 +77,7 @@ class Engine:
         def job() -> None:
             try:
                 result = work()
-            except Exception as e:  # noqa: BLE001 - handed to the caller, whatever it is
+            except Exception as e:  # noqa: BLE001 - whatever it is, the caller gets it
                 loop.call_soon_threadsafe(settle, done.set_exception, e)
             else:
                 loop.call_soon_threadsafe(settle, done.set_result, result)
@@ -104,13 +106,13 @@ class Engine:
 
     def _batch(self) -> Batch:
         config = self._config
-        return self._model.batch(
-            prefill_chunk=config.prefill_chunk or self._model.prefill_chunk,
+        return self._engine.batch(
+            prefill_chunk=config.prefill_chunk or self._engine.prefill_chunk,
             prefix_cache_tokens=config.prefix_cache_tokens,
         )
 
     def _receive(self, waiting: list[Stream], *, block: bool) -> bool:
-        """Take everything out of the inbox; False when the engine is to stop."""
+        """Take everything out of the inbox; `block` waits for a first item. Returns False if told to stop."""
         while block or not self._inbox.empty():
             item = self._inbox.get()
             block = False
@@ -120,7 +122,6 @@ class Engine:
                 waiting.append(item)
             else:
                 item()
-                # A job is a turn of its own, or an idle engine would sleep on what came with it.
         return True
 
     def _join(self, batch: Batch, running: dict[int, Stream], waiting: list[Stream]) -> None:
@@ -128,25 +129,25 @@ class Engine:
             stream = waiting.pop(0)
             try:
                 running[batch.add([stream.request])[0]] = stream
-            except Exception as e:  # noqa: BLE001 - only this request is at fault
+            except Exception as e:  # noqa: BLE001 - the other requests can still be answered
                 self._hand_over([(stream, e)])
 
     def _deliver(self, batch: Batch, running: dict[int, Stream]) -> None:
         if not running:
             return
-        said = list[tuple[Stream, TokenOut | Exception]]()
+        outputs = list[tuple[Stream, TokenOut | Exception]]()
         for token in batch.step():
             stream = running.get(token.row)
             if stream is None:
                 continue
             if token.finish:
                 del running[token.row]
-            said.append((stream, token))
-        if said:  # a step that only read prompts has nothing to wake anybody for
-            self._hand_over(said)
+            outputs.append((stream, token))
+        if outputs:  # a step that only prefilled prompts wakes nobody
+            self._hand_over(outputs)
 
     def _hand_over(self, items: Sequence[tuple[Stream, TokenOut | Exception]]) -> None:
-        """Give streams what is new, all at once: to wake the event loop costs more than to send a token."""
+        """Put items into their streams, all in one call: waking the event loop costs more than a token."""
 
         def put() -> None:
             for stream, item in items:

@@ -1,4 +1,4 @@
-"""The day's wiring, where it decides about speed."""
+"""How model, store and server are put together."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool import day
+from nightschool import app
 from nightschool.config import Config
 from nightschool.engines.scripted import ScriptedModel
 from nightschool.models import hf
@@ -22,7 +22,7 @@ def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.M
         return ScriptedModel(lambda *_: "hi")
 
     monkeypatch.setattr(hf, "load", load)
-    day.app(Config(), home)
+    app.build(Config(), home)
     (loader,) = loaders
     assert loader is not threading.main_thread()
     assert not loader.is_alive()

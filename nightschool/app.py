@@ -1,4 +1,4 @@
-"""The day: model, store and HTTP app wired together, and dreams started beside them."""
+"""The composition root: model, store and HTTP server put together, and dreams started beside them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from nightschool.serve import create_app
 from nightschool.store import Store
 
 
-def app(config: Config, home: Path) -> FastAPI:
-    """The server's application, with the model loaded."""
+def build(config: Config, home: Path) -> FastAPI:
+    """The HTTP application of a home, with its store open and the model loaded.
+
+    Raises StoreError and ModelError.
+    """
     store = Store.open(home)
-    # A thread that has computed in parallel keeps its helpers for life, and where there are more helpers than
-    # cores, libgomp lets all of them sleep between two products (half the speed). So the thread that loads
-    # ends here, and the engine's is the only one of its kind.
+    # A thread that has computed in parallel keeps its helper threads for life. If there are more helpers than
+    # cores, libgomp lets all of them sleep between two products, at half the speed. So the thread that loads
+    # the model ends here, and the batcher's is the only one that computes.
     with ThreadPoolExecutor(1) as loader:
         model = loader.submit(hf.load, config.model).result()
     return create_app(
@@ -36,20 +39,24 @@ def app(config: Config, home: Path) -> FastAPI:
 
 
 def run(config: Config, home: Path) -> None:
-    """Serve until interrupted. Raises NightschoolError where the port is taken."""
+    """Serve until interrupted. Raises NightschoolError if the port is taken, and what `build` raises."""
     import uvicorn
 
     listening = listen(config.serve.host, config.serve.port)
     host, port = listening.getsockname()[:2]
-    application = app(config, home)
+    application = build(config, home)
     print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
-    sys.setswitchinterval(0.0005)  # or decoding waits for up to 5 ms whenever an answer is being sent
+    # Seconds; with the default of 5 ms, decoding waits for so long whenever an answer is being sent.
+    sys.setswitchinterval(0.0005)
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5))
     server.run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind before the model loads, so that a taken port is known at once."""
+    """A socket bound to this address; port 0 is any free one. Raises NightschoolError if it is taken.
+
+    It is bound before the model is loaded, so that a taken port is reported at once.
+    """
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,0 +1,79 @@
+"""Sessions come back as they went in, and can be added, judged and brought up to date."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from nightschool.errors import BadRequest
+from nightschool.store import Store
+from nightschool.types import Feedback, Message, ToolCall
+from tests.store.conftest import HELLO, HI, contents, record
+
+
+def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
+    call = Message("assistant", "", (ToolCall("c1", "find", '{"q": "ü"}'),))
+    result = Message("tool", "42", tool_call_id="c1")
+    tools = ({"type": "function", "function": {"name": "find"}},)
+    history = [Message("system", "Be brief."), HI, call, result]
+    session = store.sessions.record(
+        session_id=None,
+        user="ann",
+        history=history,
+        answer=HELLO,
+        tools=tools,
+        response_id="r1",
+        version="n@1",
+        tokens=[5, 0],
+        logprobs=[-0.1, -0.2],
+    )
+    store.close()
+    found = Store.open(home).sessions.get(session)
+    assert found.messages == (*history, HELLO)
+    assert (found.tools, found.user, found.rating) == (tools, "ann", None)
+    with sqlite3.connect(home / "nightschool.db") as raw:
+        row = raw.execute(
+            "select version, token_ids, logprobs from turns where response_id = 'r1'"
+        ).fetchone()
+    raw.close()
+    assert row == ("n@1", "[5, 0]", "[-0.1, -0.2]")
+
+
+def test_an_edited_last_answer_is_kept_up_with(store: Store) -> None:
+    edited = [HI, Message("assistant", "good day")]
+    session = record(store, "hi", "hello", session="mine")
+    assert store.sessions.sync("mine", edited, None) == session
+    assert contents(store, "mine") == ["hi", "good day"]
+    # A client that sends less than what is recorded takes nothing back.
+    record(store, "hi", "good day", "more", "yes", session="mine")
+    assert store.sessions.sync("mine", edited, None) == store.sessions.sync("mine", [], None) == "mine"
+    assert contents(store, "mine") == ["hi", "good day", "more", "yes"]
+
+
+def test_a_conversation_that_is_not_recorded_yet_becomes_a_session(store: Store) -> None:
+    assert store.sessions.sync(None, [HI], None) is None
+    session = store.sessions.sync(None, [HI, HELLO], "ann")
+    assert session
+    assert contents(store, session) == ["hi", "hello"]
+    assert store.sessions.sync(None, [HI, HELLO], "ann") == session
+
+
+def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:
+    session = record(store, "hi", "hello")
+    store.feedback.rate(Feedback("f1", session, "good"))
+    record(store, "hi", "hello", "more", "wrong")
+    assert contents(store, session) == ["hi", "hello", "more", "wrong"]
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "hello"]
+    record(store, "hi", "good day", session=session)  # edited: what was judged is another answer
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "hello"]
+    store.feedback.rate(Feedback("f2", session, "good"))
+    assert [m.content for m in store.sessions.judged(session).messages] == ["hi", "good day"]
+
+
+def test_importing_twice_changes_nothing(store: Store) -> None:
+    session, new = store.sessions.add(None, user=None, messages=[HI, HELLO], tools=())
+    assert new
+    assert store.sessions.add(None, user=None, messages=[HI, HELLO], tools=()) == (session, False)
+    assert len(store.sessions.all()) == store.sessions.count() == 1
+    with pytest.raises(BadRequest, match="other messages"):
+        store.sessions.add(session, user=None, messages=[HI], tools=())
