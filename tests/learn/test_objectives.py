@@ -19,6 +19,11 @@ def teacher_hidden(model: HFModel, pairs: list[tuple[list[int], list[int]]]) -> 
     return torch.cat(model.runner.hidden(pairs, randomised(model, 3)))
 
 
+def gradient_of(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
 def plain_gradients(model: HFModel, adapter: Adapter, weight: float) -> tuple[dict[str, Tensor], float]:
     """Gradients by PEFT's names and the practice loss: one row at a time, W + BA merged by hand, the prompts'
     keys and values detached by hooks, whole logits, formulas out of the book."""
@@ -69,8 +74,8 @@ def test_loss_and_gradient_are_those_of_the_plain_loop(
     assert losses.mean().item() == pytest.approx(mean, rel=1e-4)
     gradients = Adapter(
         adapter.groups,
-        {n: (a.grad, b.grad) for n, (a, b) in adapter.masters.items()},
-        torch.float32,  # type: ignore[misc]
+        {n: (gradient_of(a), gradient_of(b)) for n, (a, b) in adapter.masters.items()},
+        torch.float32,
     ).state()
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():

@@ -16,6 +16,7 @@ import pytest
 from nightschool.config import RULES, Config, load
 from nightschool.errors import Interrupted, NothingToLearn, StoreError
 from nightschool.learn import checkpoint
+from nightschool.learn.encoding import encode
 from nightschool.learn.student import STUDENT
 from nightschool.learn.trainer import StepReport
 from nightschool.models import hf
@@ -252,7 +253,7 @@ def test_a_session_taken_back_while_it_is_read_is_not_in_the_night(
 ) -> None:
     like(store, "sum", *SUM)
     like(store, "total", *TOTAL)
-    encode, seen = dream_module.encode, list[str]()
+    seen = list[str]()
 
     def slowly(model: HFModel, lesson: Lesson, *rest: Any) -> Any:
         seen.append(lesson.session_id)

@@ -96,6 +96,8 @@ def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_set: Practice
     tiny.hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail
     admitted = [replace(t, example=known[t.example.id]) for t in rollouts]
     ((_, remembered),) = opsd.objectives(practice, [admitted])
+    assert isinstance(remembered, Distil)
+    assert isinstance(asked, Distil)
     torch.testing.assert_close(remembered.teacher_NW, asked.teacher_NW, atol=1e-5, rtol=1e-5)
 
 
@@ -104,6 +106,8 @@ def test_several_steps_are_taught_together(tiny: HFModel, tiny_set: PracticeSet)
     together = rule(tiny, 0.5).objectives(tiny_set, rollouts)
     for step, (_, signal) in zip(rollouts, together, strict=True):
         ((_, alone),) = rule(tiny, 0.5).objectives(tiny_set, [step])
+        assert isinstance(signal, Distil)
+        assert isinstance(alone, Distil)
         torch.testing.assert_close(signal.teacher_NW, alone.teacher_NW, atol=1e-5, rtol=1e-5)
 
 
