@@ -43,7 +43,11 @@ def test_a_taken_port_is_reported(host: str) -> None:
 
 
 def test_a_dream_runs_in_a_process_of_its_own_and_is_not_started_by_itself_again(
-    home: Path, store: Store, tiny_dir: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path,
+    store: Store,
+    tiny_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     processes: list[subprocess.Popen[Any]] = []
     schedules: list[Schedule] = []
@@ -73,6 +77,7 @@ def test_a_dream_runs_in_a_process_of_its_own_and_is_not_started_by_itself_again
     assert accepted.status_code == 202
     dream_id = accepted.json()["id"]
     (process,) = processes
+    request.addfinalizer(process.kill)  # nothing is left of it if the next line fails
     assert process.wait(120) == 1  # rejected: with no budget, every drift is too much
 
     (dream,) = client.get("/v1/dreams").json()["data"]
