@@ -7,7 +7,7 @@ import pytest
 
 from nightschool.errors import BadRequest
 from nightschool.store import Store
-from nightschool.types import Feedback, Message, ToolCall
+from nightschool.types import Feedback, Message, Signal, ToolCall
 from tests.store.conftest import HELLO, HI, contents, record
 
 
@@ -77,3 +77,25 @@ def test_importing_twice_changes_nothing(store: Store) -> None:
     assert len(store.sessions.all()) == store.sessions.count() == 1
     with pytest.raises(BadRequest, match="other messages"):
         store.sessions.add(session, user=None, messages=[HI], tools=())
+
+
+def test_which_sessions_teach_and_which_are_unwanted(store: Store) -> None:
+    names = ("liked", "bad", "bad why", "accepted", "rejected", "rejected why", "silent")
+    for name in names:
+        record(store, name, "hello", session=name)
+    store.feedback.rate(Feedback("f1", "liked", "good"))
+    store.feedback.rate(Feedback("f2", "bad", "bad"))
+    store.feedback.rate(Feedback("f3", "bad why", "bad", "no"))
+    store.feedback.signal(Signal("g1", "accepted", "r_2_hello", "accepted"))
+    store.feedback.signal(Signal("g2", "rejected", "r_2_hello", "rejected"))
+    store.feedback.signal(Signal("g3", "rejected why", "r_2_hello", "rejected", comment="no"))
+
+    assert store.sessions.teaching() == ["liked", "bad why", "accepted", "rejected why"]
+    assert store.sessions.teaching(among=["bad", "bad why"]) == ["bad why"]
+    assert store.sessions.teaching(without=["liked", "bad why"]) == ["accepted", "rejected why"]
+    assert {s.id for s in store.sessions.unwanted()} == {"bad", "rejected", "rejected why"}
+
+    record(store, "accepted", "regenerated", session="accepted")  # what was accepted is no longer there
+    store.feedback.retract_rating("bad")
+    assert store.sessions.teaching() == ["liked", "bad why", "rejected why"]
+    assert {s.id for s in store.sessions.unwanted()} == {"rejected", "rejected why"}
