@@ -6,7 +6,7 @@ from rich.console import Console
 
 from nightschool.cli.progress import _watching, print_outcome
 from nightschool.learn.trainer import StepReport
-from nightschool.night.dream import Outcome
+from nightschool.night.outcome import Outcome
 from nightschool.types import Verdict
 
 NUMBERS = {

@@ -13,7 +13,7 @@ from nightschool.config import Config, ServeConfig
 from nightschool.engines.base import Engine
 from nightschool.engines.scripted import ScriptedModel
 from nightschool.errors import ModelNotFound, VersionError
-from nightschool.learn.trainer import STUDENT
+from nightschool.learn.student import STUDENT
 from nightschool.models.hf import HFModel
 from nightschool.night.keep import keep
 from nightschool.night.memory import LearnedLesson
