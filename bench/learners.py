@@ -15,7 +15,7 @@ from nightschool.config import Config
 from nightschool.engines.base import answers
 from nightschool.learn.encoding import encode
 from nightschool.lessons.feedback import apply_feedback
-from nightschool.lessons.select import lesson_of
+from nightschool.lessons.prepare import lesson_of
 from nightschool.measure.cases import Case
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel

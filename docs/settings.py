@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from nightschool.config import NotReadBy, sections
+from nightschool.config import RULES, NotReadBy, sections
 
 _HEAD = """# Settings
 
@@ -33,6 +33,8 @@ def page() -> str:
 
 def _unread(mark: NotReadBy) -> str:
     """Which rules a setting has no effect under."""
+    if {*RULES} <= {*mark.rules}:
+        return " Read by `auto` only."
     return f" Not read by {', '.join(f'`{rule}`' for rule in mark.rules)}."
 
 

@@ -22,14 +22,14 @@ def preview(config: Config, home: Path, session_id: str) -> dict[str, Any]:
     with closing(Store.open(home)) as store:
         store.sessions.get(session_id)  # so that an unknown id is an error before the model is loaded
         from nightschool.learn.encoding import encode
-        from nightschool.lessons.select import select
+        from nightschool.lessons.prepare import prepare
         from nightschool.models import hf
         from nightschool.night.keep import load
 
         model, live = hf.load(config.model), store.versions.live()
         load(model, store, live)
         judged = store.sessions.judged(session_id), store.feedback.signals(session_id)
-        (lesson,) = select([judged], config.learn)
+        (lesson,) = prepare([judged], config.learn)
         encoded = encode(model, lesson, live, config.learn)
     return {
         "session": session_id,

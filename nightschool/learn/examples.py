@@ -17,7 +17,7 @@ from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 
 
 class Verifier(Protocol):
-    """What says how right an answer is: a request's known answer, a world's state."""
+    """What says how right an answer is, such as a request's known answer."""
 
     def __call__(self, answer: Sequence[int]) -> float:
         """The reward of the answer's tokens (EOS included): 1.0 is right, 0.0 wrong."""

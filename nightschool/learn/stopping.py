@@ -25,7 +25,7 @@ def as_good(accuracy: float, best: float, count: int) -> bool:
 
 
 def finished(progress: Progress, steps: int) -> bool:
-    """At the last of `steps`, when everything held back is right twice in a row, or when nearly everything
+    """At the last of `steps`, when all steering probes are right twice in a row, or when nearly everything
     was, still is, and three measurements brought nothing new. A training far from right may still get there,
     and one that lost something on the way (of earlier lessons, say) may win it back: both have all steps."""
     if progress.step >= steps:

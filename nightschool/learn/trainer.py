@@ -24,7 +24,8 @@ from nightschool.seeds import shuffled
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did; times in seconds. `accuracy` is the newest measurement on the steering probes."""
+    """What one step did; times in seconds. `anchor_loss` is that of anchors and rehearsal, `accuracy` the
+    newest measurement on the steering probes."""
 
     step: int
     steps: int
@@ -69,11 +70,11 @@ def train(
         began = time.perf_counter()
         taught, rollouts, rehearsed = sample(context, rule, practice, now)
         sampled = time.perf_counter()
-        lessons = teach(rule, taught, rollouts)
+        objectives = teach(rule, taught, rollouts)
         rollout_s, teacher_s = (s / len(now) for s in (sampled - began, time.perf_counter() - sampled))
         for i, step in enumerate(now):
             began = time.perf_counter()
-            batches = [lessons[i], *_kept(context, practice, step, rehearsed[i :: len(now)])]
+            batches = [objectives[i], *_kept(context, practice, step, rehearsed[i :: len(now)])]
             losses = update(context, student, step, batches)
             student_s = time.perf_counter() - began
             own = [r for r in rollouts[i] if not r.is_reference]
@@ -121,11 +122,11 @@ def teach(
     rule: Rule, taught: Sequence[PracticeSet], rollouts: Sequence[Sequence[Rollout]]
 ) -> list[LossBatch]:
     """Each step's objective. The teacher is frozen: it sees all steps of a set at once."""
-    lessons: dict[int, LossBatch] = {}
+    batches: dict[int, LossBatch] = {}
     for one in {id(one): one for one in taught}.values():
         at = [i for i, other in enumerate(taught) if other is one]
-        lessons |= zip(at, rule.objectives(one, [rollouts[i] for i in at]), strict=True)
-    return [lessons[i] for i in range(len(taught))]
+        batches |= zip(at, rule.objectives(one, [rollouts[i] for i in at]), strict=True)
+    return [batches[i] for i in range(len(taught))]
 
 
 def update(context: RuleContext, student: Student, step: int, batches: Sequence[LossBatch]) -> list[float]:

@@ -70,7 +70,9 @@ def together(parts: Sequence[JudgedSession], name: str) -> JudgedSession:
     )
 
 
-def guards(session: Session, signals: Sequence[Signal] = ()) -> list[tuple[tuple[Message, ...], str]]:
+def unwanted_answers(
+    session: Session, signals: Sequence[Signal] = ()
+) -> list[tuple[tuple[Message, ...], str]]:
     """The answers that no version may give again, each as (the conversation up to it, the answer).
 
     They are all answers of a bad session without a comment, and the rejected answers of any session.

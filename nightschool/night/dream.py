@@ -24,7 +24,7 @@ from pathlib import Path
 
 from nightschool.learn.encoding import encode
 from nightschool.learn.trainer import StepReport
-from nightschool.lessons.select import select
+from nightschool.lessons.prepare import prepare
 from nightschool.models.hf import HFModel
 from nightschool.night.judge import Gate, gated, measured
 from nightschool.night.keep import keep, load
@@ -58,7 +58,7 @@ def dream(
             plan, judged = collect(store, plan, folder)
 
             watch.stage("prepare")
-            lessons = select(judged, config)
+            lessons = prepare(judged, config)
 
             watch.stage("encode")
             encoded = [encode(model, lesson, plan.parent, config) for lesson in lessons]
@@ -68,13 +68,13 @@ def dream(
 
         watch.stage("remember")
         memory = remember(model, store, plan, encoded)
-        unwanted = guards(model, store, plan.scope)
+        guarded = guards(model, store, plan.scope)
 
         watch.stage("learn")
         progress = learn(model, plan, encoded, memory.earlier, folder, report)
 
         watch.stage("judge")
-        verdict = gate(plan.config.gate, lambda: measured(model, plan, encoded, memory.earlier, unwanted))
+        verdict = gate(plan.config.gate, lambda: measured(model, plan, encoded, memory.earlier, guarded))
         version = None
         if verdict.promote:
             watch.stage("keep")

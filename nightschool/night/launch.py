@@ -24,7 +24,7 @@ def start_dream(store: Store, config: Config, home: Path, *, again: bool = True)
     with store.dreams.lock():
         if not again and queue.tried(store):
             raise NothingToLearn("these sessions were tried already: `nightschool dream` tries them again")
-        plan = queue.resume_or_start(store, config, ())
+        plan = queue.resume_or_start(store, config, ())  # recorded: the new process resumes it
         store.dreams.note_launch(plan.id)
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from nightschool.learn.examples import answered
 from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import requests, standalone
-from nightschool.lessons.feedback import guards as unwanted
+from nightschool.lessons.feedback import unwanted_answers
 from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
 from nightschool.store import Store
@@ -152,7 +152,7 @@ def guards(model: Engine, store: Store, scope: str) -> dict[str, list[Probe]]:
     """Answers that nobody wants, by session: the candidate must not begin to give them."""
     found = {}
     for session in store.sessions.unwanted(scope):
-        wrong = unwanted(session, store.feedback.signals(session.id))
+        wrong = unwanted_answers(session, store.feedback.signals(session.id))
         found[session.id] = [
             Probe(
                 f"{session.id}/bad{i}",

@@ -22,7 +22,7 @@ from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
 
-class Schedule(Protocol):
+class Watch(Protocol):
     """When the server starts dreams by itself (`night.schedule.Schedule`)."""
 
     def touch(self) -> None:
@@ -40,7 +40,7 @@ def create_app(
     config: ServeConfig,
     *,
     dream: Callable[[], str],
-    schedule: Schedule,
+    schedule: Watch,
 ) -> FastAPI:
     """Build the application. It owns `store` from now on and closes it at shutdown.
 

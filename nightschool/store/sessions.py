@@ -102,10 +102,10 @@ class Sessions:
         considered; those in `without` never are.
         """
         rating = _newest("rating")
-        good = or_(rating == "good", and_(rating == "bad", func.coalesce(_newest("comment"), "") != ""))
+        judged = or_(rating == "good", and_(rating == "bad", func.coalesce(_newest("comment"), "") != ""))
         query = select(SessionRow.id, rating).where(
             SessionRow.scope == scope,
-            or_(good, and_(rating.is_(None), _signalled(true()))),
+            or_(judged, and_(rating.is_(None), _signalled(true()))),
             SessionRow.id.not_in(list(without)),
         )
         if among:

@@ -1,7 +1,7 @@
 """Edits, rejections, comments: what they make of a session."""
 
 from nightschool.lessons.build import build_lesson
-from nightschool.lessons.feedback import apply_feedback, guards, together
+from nightschool.lessons.feedback import apply_feedback, together, unwanted_answers
 from nightschool.types import Message, Session, Signal
 
 TURNS = (
@@ -76,7 +76,10 @@ def test_of_a_session_that_nobody_rated_only_what_was_accepted_is_right() -> Non
 
 
 def test_a_bad_session_without_a_word_and_rejected_answers_guard() -> None:
-    assert guards(session("bad")) == [(TURNS[:1], "Acme Ltd: INV-20"), (TURNS[:3], "INV-31: Bell Ltd")]
-    assert guards(session("bad", "Amounts are missing.")) == []
-    assert guards(session(), [signal(3, "rejected")]) == [(TURNS[:3], "INV-31: Bell Ltd")]
-    assert guards(session()) == []
+    assert unwanted_answers(session("bad")) == [
+        (TURNS[:1], "Acme Ltd: INV-20"),
+        (TURNS[:3], "INV-31: Bell Ltd"),
+    ]
+    assert unwanted_answers(session("bad", "Amounts are missing.")) == []
+    assert unwanted_answers(session(), [signal(3, "rejected")]) == [(TURNS[:3], "INV-31: Bell Ltd")]
+    assert unwanted_answers(session()) == []

@@ -10,7 +10,7 @@ from nightschool.engines.scripted import EOS, ScriptedModel
 from nightschool.errors import NothingToLearn, VersionError
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.lessons.feedback import apply_feedback
-from nightschool.lessons.select import lesson_of, select
+from nightschool.lessons.prepare import lesson_of, prepare
 from nightschool.night import memory
 from nightschool.night.memory import LearnedLesson, guards, remember, steering_probes
 from nightschool.night.queue import Plan, pending, resume_or_start
@@ -35,8 +35,8 @@ def answer(store: Store, name: str, request: str, text: str) -> str:
     return f"r_{name}"
 
 
-def prepare(store: Store, *sessions: str) -> list[Lesson]:
-    return select([(store.sessions.judged(s), store.feedback.signals(s)) for s in sessions], LEARN)
+def lessons_of(store: Store, *sessions: str) -> list[Lesson]:
+    return prepare([(store.sessions.judged(s), store.feedback.signals(s)) for s in sessions], LEARN)
 
 
 def test_answers_that_were_accepted_or_edited_are_lessons_too(store: Store) -> None:
@@ -48,7 +48,7 @@ def test_answers_that_were_accepted_or_edited_are_lessons_too(store: Store) -> N
     store.feedback.signal(Signal("f2", "b", edited, "edited", text="Bell Ltd: INV-31"))
     store.feedback.signal(Signal("f3", "c", rejected, "rejected"))
     assert set(pending(store, BASE)) == {"a", "b"}
-    (lesson,) = prepare(store, "a", "b")
+    (lesson,) = lessons_of(store, "a", "b")
     known = {p.expected for p in lesson.practice if p.kind == "recorded"}
     assert known == {"Acme Ltd: INV-20", "Bell Ltd: INV-31"}
 
@@ -61,7 +61,7 @@ def test_a_bad_session_teaches_only_with_a_reason(store: Store) -> None:
         resume_or_start(store, Config(), ())
     store.feedback.rate(Feedback("f2", "a", "bad", "the number comes first"))
     assert pending(store, BASE) == ["a"]
-    (lesson,) = prepare(store, "a")
+    (lesson,) = lessons_of(store, "a")
     assert lesson.context[-2].content == "That was not right: the number comes first"
     assert {p.expected for p in lesson.practice} == {None}
 

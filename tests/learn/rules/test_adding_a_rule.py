@@ -1,5 +1,8 @@
 """The rule that docs/adding-a-rule.md adds is one file, and it learns."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +20,12 @@ from nightschool.types import BASE
 from tests.learn.conftest import QUICK
 
 PAGE = Path(__file__).parents[3] / "docs" / "adding-a-rule.md"
+RULE = PAGE.read_text().split("```python\n")[1].split("```")[0]
 
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "rejection.py").write_text(PAGE.read_text().split("```python\n")[1].split("```")[0])
+    (tmp_path / "rejection.py").write_text(RULE)
     monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(tmp_path)])
     monkeypatch.setattr(config, "RULES", [*config.RULES, "rejection"])
     return "rejection"
@@ -30,6 +34,21 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_settings_take_it(added: str) -> None:
     for name in (added, f"opsd+{added}"):
         assert config.load({"learn.rule": name, "learn.temperature": "0.5"}, env={}).learn.rule == name
+
+
+def test_no_page_has_to_be_written_anew(tmp_path: Path) -> None:
+    """In a copy of the package that has the file."""
+    root = PAGE.parents[1]
+    shutil.copytree(root / "nightschool", tmp_path / "nightschool")
+    shutil.copytree(root / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("results"))
+    (tmp_path / "nightschool" / "learn" / "rules" / "rejection.py").write_text(RULE)
+    code = "from docs.settings import page; from nightschool import config; print(config.RULES, page())"
+    made = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    rules, page = made.stdout.split("] ", 1)
+    assert "'rejection'" in rules
+    assert page.strip() == (PAGE.parent / "settings.md").read_text().strip()
 
 
 def test_what_is_right_is_learned_by_heart_and_the_rest_by_its_reference(

@@ -1,7 +1,7 @@
 """Which lessons sessions make, by how they were judged."""
 
 from nightschool.config import LearnConfig
-from nightschool.lessons.select import select
+from nightschool.lessons.prepare import prepare
 from nightschool.types import Message, Session, Signal
 from tests.helpers import turns
 
@@ -13,12 +13,12 @@ BELL = turns("Pay INV-31 to Bell Ltd.", "Bell Ltd: INV-31")
 
 def test_each_rated_session_is_a_lesson_of_its_own() -> None:
     rated = [Session(name, tuple(said), rating="good") for name, said in (("a", ACME), ("b", BELL))]
-    assert [one.session_id for one in select([(s, []) for s in rated], LEARN)] == ["a", "b"]
+    assert [one.session_id for one in prepare([(s, []) for s in rated], LEARN)] == ["a", "b"]
 
 
 def test_single_answers_of_like_sessions_make_one_lesson() -> None:
     judged = [(Session(name, tuple(said)), ACCEPTED) for name, said in (("a", ACME), ("b", BELL))]
-    (lesson,) = select(judged, LEARN)
+    (lesson,) = prepare(judged, LEARN)
     assert lesson.session_id == "signals-a"
     assert lesson.context == (*ACME, *BELL)
 
@@ -32,7 +32,7 @@ def test_other_system_turns_or_tools_make_another_lesson() -> None:
         (Session("books", (system, *ACME)), signal),
         (Session("tools", tuple(BELL), (tool,)), ACCEPTED),
     ]
-    assert {one.session_id for one in select(judged, LEARN)} == {
+    assert {one.session_id for one in prepare(judged, LEARN)} == {
         "signals-plain",
         "signals-books",
         "signals-tools",

@@ -12,7 +12,7 @@ from nightschool.lessons.feedback import JudgedSession, apply_feedback, together
 from nightschool.types import Lesson, Session, Signal
 
 
-def select(judged: Iterable[tuple[Session, Sequence[Signal]]], config: LearnConfig) -> list[Lesson]:
+def prepare(judged: Iterable[tuple[Session, Sequence[Signal]]], config: LearnConfig) -> list[Lesson]:
     """One lesson of each rated session, with its feedback applied.
 
     Sessions of which only single answers were judged make one lesson together, if they have the same system
