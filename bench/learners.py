@@ -15,7 +15,7 @@ from nightschool.config import Config
 from nightschool.engines.base import answers
 from nightschool.learn.encoding import encode
 from nightschool.lessons.feedback import apply_feedback
-from nightschool.lessons.prepare import lesson_of
+from nightschool.lessons.prepare import prepare
 from nightschool.measure.cases import Case
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
@@ -160,7 +160,7 @@ class Compact:
 
     def learn(self, suite: Suite) -> dict[str, Any]:
         began, learn = time.perf_counter(), self._config.learn
-        lesson = encode(self._model, lesson_of(apply_feedback(suite.session), learn), BASE, learn)
+        lesson = encode(self._model, prepare(apply_feedback(suite.session), learn), BASE, learn)
         self.prefix, steps = compact.train(self._model, lesson, learn)
         return {
             "seconds": time.perf_counter() - began,

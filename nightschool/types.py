@@ -142,6 +142,16 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Understanding:
+    """A pattern of a session, for people: the requests it explains, how it makes their answers, and some
+    twins as (request, answer)."""
+
+    requests: tuple[str, ...]
+    how: tuple[str, ...]
+    twins: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Lesson:
     """What one session teaches.
 
@@ -150,6 +160,7 @@ class Lesson:
     held_back  the requests that are not, to measure what was learned
     facts      whether parts of the session cannot be varied by rules, so that the model must ask itself
                about them
+    understood what varies in it by example, for people
     """
 
     session_id: str
@@ -159,6 +170,7 @@ class Lesson:
     drops: tuple[Drop, ...] = ()
     tools: Tools = ()
     facts: bool = False
+    understood: tuple[Understanding, ...] = ()
 
 
 @dataclass(frozen=True)

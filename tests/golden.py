@@ -21,10 +21,11 @@ from nightschool.config import load
 from nightschool.learn.trainer import StepReport
 from nightschool.models import hf
 from nightschool.night.dream import dream as dream_it
+from nightschool.night.judge import ungated
 from nightschool.night.queue import resume_or_start
 from nightschool.store import Store
 from nightschool.types import Feedback, Message
-from tests.helpers import QUICK
+from tests.helpers import QUICK, SUM
 
 LOSSES = Path(__file__).with_name("golden.json")
 FIRST = QUICK | {
@@ -32,7 +33,6 @@ FIRST = QUICK | {
     "learn.lr": "0.02",
     "learn.steps": "4",
     "learn.anchors": "2",
-    "gate.alpha": "0.99",
 }
 # The second night: small steps, so that rounding does not grow.
 SECOND = FIRST | {
@@ -52,7 +52,6 @@ RULES: dict[str, dict[str, str]] = {
     "opsd+rlvr": OPSD | RLVR,
     "auto": OPSD | RLVR | {"learn.auto.bakeoff_steps": "2"},
 }
-SUM = ("done " * 6, "How many are 12 and 45?")
 WORK = {
     "bills": (
         ("Pay INV-20 to Acme Ltd", "Acme Ltd INV-20"),
@@ -92,7 +91,7 @@ def dream(model: Path, home: Path, settings: dict[str, str]) -> tuple[list[list[
     with closing(Store.open(home)) as store, store.dreams.lock():
         plan = resume_or_start(store, config, ())
         loaded = hf.load(config.model)
-        dream_it(loaded, store, home, plan, watch=_Losses(losses))
+        dream_it(loaded, store, home, plan, gate=ungated, watch=_Losses(losses))
     student = loaded.adapter("student")
     assert student
     weights = b"".join(t.detach().numpy().tobytes() for t in student.parameters())
@@ -106,7 +105,7 @@ def trace(model: Path, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         first = folder / "first"
         with closing(Store.open(first)) as store:
-            like(store, "sum", [Message("assistant", SUM[0]), Message("user", SUM[1])])
+            like(store, "sum", [Message("user", SUM[0]), Message("assistant", SUM[1])])
         losses, sha = dream(model, first, FIRST)
         with closing(Store.open(first)) as store:
             assert store.versions.live() == "nightschool@1"

@@ -17,28 +17,30 @@ from nightschool.types import Feedback, Message, Verdict, Version
 from nightschool.versions import files
 from tests.conftest import tiny_net
 
-# A dream on the tiny model that learns what the session makes the teacher say first.
+# A dream on the tiny model that learns one letter by heart: its teacher is random and knows nothing.
 QUICK = {
+    "learn.rule": "sft",
     "learn.lr": "0.04",
     "learn.rank": "4",
     "learn.steps": "32",
     "learn.batch_size": "4",
-    "learn.max_new_tokens": "1",
+    "learn.max_new_tokens": "2",
     "learn.anchors": "1",
+    "learn.anchor_weight": "0.3",
     "learn.variations": "24",
     "learn.held_back": "24",
     "learn.self_asked": "0",
     "learn.round_steps": "2",
     "gate.kl_budget": "100",
 }
-SUM = ("How many are 12 and 45?", "many")
-TOTAL = ("Total 300 with 20", "done it")
+SUM = ("How many are 12 and 45?", "n")  # letters that the random teacher is surer of than the student
+TOTAL = ("What is the total of 300 and 20?", "e")
 SCORE = -1.0  # nats: what the scripted model thinks of every token
 
 
 def like(store: Store, name: str, request: str, answer: str) -> None:
-    """A liked session with a request that nobody answered, so that right means what the teacher says."""
-    turns = [Message("assistant", f"{answer} " * 6), Message("user", request)]
+    """A liked session of one exchange."""
+    turns = [Message("user", request), Message("assistant", answer)]
     store.sessions.add(name, user=None, messages=turns, tools=())
     store.feedback.rate(Feedback(f"f_{name}", name, "good"))
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from nightschool.engines.base import PromptAnswer, respond
 from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.rule import RuleContext
+from nightschool.lessons.evidence import content
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel, logprobs
 
@@ -80,9 +81,11 @@ def _candidates(context: RuleContext, practice: PracticeSet) -> list[Candidate]:
     if context.config.opsd.reference_fraction:
         shown = [(examples[i].informed or (), answers[i]) for i in unsure]
         informed = dict(zip(unsure, _views(model, practice.teacher, shown, practice.prefix), strict=True))
+    spoken = content(model.decode(practice.prefix.tokens))
     out = []
     for i, (example, answer) in enumerate(zip(examples, answers, strict=True)):
         view = informed.get(i, teacher[i])
+        said = example.kind != "asked" or _supported(example.text, model.decode(answer), spoken)
         settled = replace(
             example,
             answer=answer if example.answer is not None or own[example.id][1] else None,
@@ -90,8 +93,15 @@ def _candidates(context: RuleContext, practice: PracticeSet) -> list[Candidate]:
             teacher_hidden_AW=view.hidden_AW,
         )
         gap = view.logprob - student[i].logprob
-        out.append(Candidate(settled, answer, gap, _refusal(example, gap, view, student[i])))
+        refusal = _refusal(example, gap, view, student[i]) if said else "the session does not say that"
+        out.append(Candidate(settled, answer, gap, refusal))
     return out
+
+
+def _supported(question: str, answer: str, spoken: frozenset[str]) -> bool:
+    """Whether what an answer adds to its question was all said in the session."""
+    added = content(answer) - content(question)
+    return bool(added) and added <= spoken
 
 
 def _refusal(example: Example, gap: float, teacher: _View, student: _View) -> str | None:

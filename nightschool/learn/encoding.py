@@ -10,9 +10,13 @@ from nightschool.config import LearnConfig
 from nightschool.learn.admission import Candidate, admit, report
 from nightschool.learn.examples import Example, PracticeSet, practice_set, stretches
 from nightschool.learn.rule import RuleContext
-from nightschool.lessons.self_asked import ask
+from nightschool.lessons.questions import ask
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
+
+# Prompt tokens of a lesson's variations that are looked at, and of those held back. A usual lesson has
+# 6,000; every one is read by student and teacher, at some 3,000 tokens a second on two cores.
+MOST_TOKENS = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,14 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     right answer is known, the teacher's own is taken for right: practice and probes of both kinds are the
     same to all that follows. Raises DreamError.
     """
-    requests, drops = _short_enough(model, [*lesson.practice, *lesson.held_back], config.replay_tokens)
+    requests, drops = list[PracticeRequest](), list[Drop]()
+    for some in (lesson.practice, lesson.held_back):
+        short, long = _short_enough(model, some, config.replay_tokens)
+        requests, drops = requests + short, drops + long
     parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
-    if lesson.facts:
+    if not parts:
+        requests = []  # nobody could teach them
+    if lesson.facts and parts:
         share = -(-config.self_asked // len(parts))
         requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
     held = {r.id: i for i, r in enumerate(lesson.held_back)}
@@ -122,13 +131,17 @@ def _ceiling(model: HFModel, sets: Sequence[PracticeSet], checks: Collection[str
 def _short_enough(
     model: HFModel, requests: Sequence[PracticeRequest], longest: int
 ) -> tuple[list[PracticeRequest], list[Drop]]:
-    """Without the replays that stand behind so much that reading it at every step would cost too much."""
-    fine, drops = [], []
+    """Without the replays that stand behind so much that reading it at every step would cost too much, and of
+    variations only as many as MOST_TOKENS."""
+    fine, drops, total = list[PracticeRequest](), list[Drop](), 0
     for request in requests:
-        size = len(model.encode(request.messages, request.tools)) if request.kind == "replayed" else 0
-        if size <= longest:
-            fine.append(request)
-        else:
+        size = len(model.encode(request.messages, request.tools)) if request.kind != "recorded" else 0
+        total += size if request.kind == "varied" else 0
+        if request.kind == "replayed" and size > longest:
             reason = f"replayed behind {size} tokens, more than learn.replay_tokens"
             drops.append(Drop(request.messages[-1].content, reason))
+        elif request.kind != "varied" or total <= MOST_TOKENS:
+            fine.append(request)
+    if total > MOST_TOKENS:
+        drops.append(Drop(requests[0].messages[-1].content, "too long to practise all its variations"))
     return fine, drops

@@ -83,7 +83,7 @@ def practice_set(
     behind = [tokens for _, plain, informed in prompts for tokens in (plain, informed) if tokens]
     # The longest common beginning, whatever the chat template does to earlier turns.
     shared = common_length(behind)
-    if (longest := max(map(len, behind))) >= model.context_length:
+    if (longest := max(len(plain) for _, plain, _ in prompts)) >= model.context_length:
         raise DreamError(
             f"session {lesson.session_id} needs {longest} tokens, more than the model's context of "
             f"{model.context_length}"
@@ -109,13 +109,15 @@ def _prompts(
     model: HFModel, lesson: Lesson, request: PracticeRequest
 ) -> tuple[list[int], list[int], list[int] | None]:
     """The student's prompt; the teacher's (the session as chat turns, then only the request itself, since the
-    session holds what stood before it); and, where the right answer is known, the informed teacher's, which
-    has request and answer once more before that."""
+    session holds what stood before it); and, where the right answer is known and there is room, the informed
+    teacher's, which has request and answer once more before that."""
     own = request.messages[-request.turns :]
     informed = None
     if request.expected is not None:
         shown = [*lesson.context, *own, Message("assistant", request.expected), *own]
         informed = model.encode(shown, lesson.tools)
+        if len(informed) + len(model.encode_answer(request.expected)) > model.context_length:
+            informed = None  # rather without than not at all
     return (
         model.encode(request.messages, lesson.tools),
         model.encode([*lesson.context, *own], lesson.tools),
@@ -143,14 +145,24 @@ def stretches(
     Stretches are cut between requests and overlap by one exchange; each begins with the system turns.
     """
 
-    def tokens(turns: Sequence[Message]) -> int:
-        return len(model.encode(turns, lesson.tools, generate=False))
-
     if not requests:
         return [lesson], []
     empty = replace(lesson, context=())
-    longest = max(len(p) for r in requests for p in _prompts(model, empty, r)[1:] if p)
-    room = model.context_length - longest - answer
+    prompts = [_prompts(model, empty, r)[1:] for r in requests]
+    # Room for the informed teacher's prompts, too; for a request that would leave none, without them.
+    for longest in (max(len(p) for pair in prompts for p in pair if p), max(len(p) for p, _ in prompts)):
+        parts, drops = _stretches(model, lesson, model.context_length - longest - answer)
+        if parts:
+            break
+    return parts, drops
+
+
+def _stretches(model: HFModel, lesson: Lesson, room: int) -> tuple[list[Lesson], list[Drop]]:
+    """Stretches of at most `room` tokens."""
+
+    def tokens(turns: Sequence[Message]) -> int:
+        return len(model.encode(turns, lesson.tools, generate=False))
+
     if tokens(lesson.context) <= room:
         return [lesson], []
     system = [m for m in lesson.context if m.role == "system"]

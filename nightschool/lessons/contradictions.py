@@ -1,28 +1,22 @@
-"""Whether a newer session overrules the right answer of an older lesson's probe. Pure."""
+"""Whether a newer session overrules the right answer of an older lesson's probe. Pure, and of no language."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from nightschool.lessons.entities import find
+from nightschool.lessons.evidence import content, of_one_form, sequence
 from nightschool.lessons.exchanges import Exchange
-from nightschool.lessons.variations import substitute
 from nightschool.types import Message
 
-_RELATED = 0.5  # share of a request's words that a related session contains (a choice, never measured)
-# Words that say nothing about the subject of a request.
-_STOP_WORDS = frozenset(
-    "the and for our what which who how are was were you your please tell with this that from does did has "
-    "have can could".split()
-)
+# Share of a request's content that a related session has: little words of the language are content, too.
+# (Chosen; it only saves asking, for what is asked has to contradict, too.)
+_RELATED = 0.4
 
 
 def related(request: str, context: Sequence[Message]) -> bool:
     """Whether a session may be about the same subject as a request."""
-    spoken = _words(" ".join(m.content for m in context))
-    asked = _words(request)
-    return bool(asked) and len(asked & spoken) >= _RELATED * len(asked)
+    asked = content(request)
+    return bool(asked) and len(asked & _said(context)) >= _RELATED * len(asked)
 
 
 def contradicts(
@@ -32,32 +26,35 @@ def contradicts(
 
     `now` is what the model answers with the newer session in its context, `exchanges` are that session's. The
     old answer is overruled in two cases:
-    - A fact changed: both answers are the same sentence around different entities, one of which stands in the
-      newer session but not in the request.
+    - A fact changed: both answers are one sentence but for a part, and what that part is now stands in the
+      newer session, but not in the request.
     - The format changed: the newer session answers a request of the same form in the form of `now`, and none
       in the form of `was`.
     """
     if now == was:
         return False
-    said = " ".join(m.content for m in context)
-    if _form(now) == _form(was):
-        return any(e in said and e not in request for e in _entities(now) - _entities(was))
-    of_this_form = {_form(e.answer) for e in exchanges if e.answer and _form(_request(e)) == _form(request)}
-    return _form(now) in of_this_form and _form(was) not in of_this_form
+    news = content(now) - content(was)
+    if news and of_one_form(now, was):
+        return bool(news & _said(context) - content(request))
+    alike = [(_request(e), e.answer) for e in exchanges if e.answer and of_one_form(_request(e), request)]
+    forms = {_form(asked, answer) for asked, answer in alike}
+    return _form(request, now) in forms and _form(request, was) not in forms
+
+
+def _said(context: Sequence[Message]) -> frozenset[str]:
+    return frozenset().union(*(content(m.content) for m in context))
 
 
 def _request(exchange: Exchange) -> str:
     return exchange.request[-1].content
 
 
-def _entities(text: str) -> set[str]:
-    return {e.text for e in find(text)}
-
-
-def _form(text: str) -> str:
-    """A text with its entities blanked out."""
-    return substitute(text, dict.fromkeys(_entities(text), "\0")).strip()
-
-
-def _words(text: str) -> set[str]:
-    return {w for w in re.findall(r"[a-z]{3,}", text.lower()) if w not in _STOP_WORDS}
+def _form(request: str, answer: str) -> tuple[str, ...]:
+    """An answer's atoms, with one blank for each stretch that the request has, too."""
+    asked, form = {*sequence(request, marks=True)}, list[str]()
+    for atom in sequence(answer, marks=True):
+        if atom not in asked:
+            form.append(atom)
+        elif form[-1:] != ["\0"]:
+            form.append("\0")
+    return tuple(form)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from nightschool.engines.tools import render_assistant
-from nightschool.lessons.entities import find
+from nightschool.lessons.evidence import Earlier, Judgement, Said, judge
+from nightschool.lessons.hindsight import Hindsight
 from nightschool.types import Drop, Message
-
-# How a turn begins that corrects the answer before it, in English only. It errs: "Sorry, one more: who leads
-# Lyon?" counts as a correction, too.
-_CORRECTS = re.compile(
-    r"\s*(?:no\b|nope|not quite|wrong|that(?:'s| is| was)\b|it should|should be|actually|sorry|"
-    r"correction|instead|again\b|almost|use\b|please use|try again|i meant|you forgot|remember)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -37,102 +29,140 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Request:
-    """A user's request, and the turns up to the next one.
+class Part:
+    """A user's turn and all up to the next one: positions `start` to `end` of the session, and what becomes
+    of the answer before."""
 
-    `parts` are (start, end) positions in the session, each beginning with a user turn: first the request
-    itself, then the turns that follow it up, such as corrections.
-    """
-
-    parts: tuple[tuple[int, int], ...]
+    start: int
+    end: int
+    earlier: Earlier = "stands"
 
 
-def requests(context: Sequence[Message]) -> tuple[list[Request], list[Drop]]:
-    """A session's requests, and the user turns that are none because they follow up an earlier one."""
-    starts = [i for i, m in enumerate(context) if m.role == "user"]
-    found: list[Request] = []
+@dataclass(frozen=True)
+class Thread:
+    """A request that can be asked by itself, and the parts that hang on it, such as corrections. `doubted`: a
+    later request may have corrected its last answer."""
+
+    parts: tuple[Part, ...]
+    doubted: bool = False
+
+    def right(self, after: int = 0) -> Part | None:
+        """The part whose answers are right for part `after`, as far as the session goes; None if nobody can
+        say."""
+        found: Part | None = self.parts[after]
+        for part in self.parts[after + 1 :]:
+            if part.earlier != "stands":
+                found = part if part.earlier == "replaced" else None
+        return None if self.doubted else found
+
+
+def threads(
+    context: Sequence[Message],
+    comments: Collection[int] = (),
+    alike: Collection[int] = (),
+    hindsight: Hindsight | None = None,
+) -> tuple[list[Thread], list[Drop]]:
+    """A session's threads, and the user turns that begin none.
+
+    `comments` are positions of user turns that say what was wrong with the answer before. `alike` are
+    positions of user turns whose answers are known to be made in one way: none of them corrects another.
+    Where texts do not suffice, `hindsight` settles what it can."""
+    found: list[Thread] = []
     drops: list[Drop] = []
-    for start, end in pairwise([*starts, len(context)]):
-        turn, part = context[start].content, (start, end)
-        if found and _follows_up(context[found[-1].parts[0][0]].content, turn, _answer(context, part)):
-            drops.append(Drop(turn, "follows up an earlier request"))
-            found[-1] = Request((*found[-1].parts, part))
+    for part in parts(context):
+        if not found:
+            found.append(Thread((part,)))
+            continue
+        thread = found[-1]
+        judgement = _judge(context, thread, part, comments, alike, hindsight)
+        if judgement.alone:
+            if judgement.earlier == "unknown":
+                found[-1] = Thread(thread.parts, doubted=True)
+            found.append(Thread((part,)))
         else:
-            found.append(Request((part,)))
+            joined = Part(part.start, part.end, judgement.earlier)
+            found[-1] = Thread((*thread.parts, joined))
+            drops.append(Drop(context[part.start].content, judgement.why))
     return found, drops
 
 
-def standalone(
-    context: Sequence[Message], request: Request, rejected: Collection[int] = ()
-) -> list[Exchange]:
-    """The answers that the request should have had, as if it opened the conversation.
+def parts(context: Sequence[Message]) -> Iterator[Part]:
+    """The session cut before each user turn."""
+    starts = [i for i, m in enumerate(context) if m.role == "user"]
+    return (Part(start, end) for start, end in pairwise([*starts, len(context)]))
 
-    They are those of its last answered part: after a correction, the corrected ones. `rejected` are positions
-    of answers that the user did not want; no right answer is known there.
-    """
-    opening = context[request.parts[0][0]]
-    answered = [part for part in request.parts if _assistant_turns(context, part)] or [request.parts[0]]
-    start, end = answered[-1]
+
+def _judge(
+    context: Sequence[Message],
+    thread: Thread,
+    part: Part,
+    comments: Collection[int],
+    alike: Collection[int],
+    hindsight: Hindsight | None,
+) -> Judgement:
+    opening = thread.parts[0]
+    before = next(one for one in reversed(thread.parts) if one.start not in comments)
+    if part.start in comments:
+        return Judgement(False, "stands", "says what was wrong with the answer before")
+    if not answered(context, part):
+        return Judgement(False, "stands", "was not answered")
+    if not answered(context, before):
+        return Judgement(True, "stands", "follows a request without an answer")
+    judgement = judge(*(_said(context, one) for one in (opening, before, part)))
+    if judgement.earlier == "unknown" and {opening.start, part.start} <= {*alike}:
+        return Judgement(True, "stands", "is answered in the same way")
+    if hindsight:
+        places = ((one.start, answered(context, one)[-1]) for one in (before, part))
+        return hindsight.settle(judgement, *places)
+    return judgement
+
+
+def _said(context: Sequence[Message], part: Part) -> Said:
+    answers = answered(context, part)
+    return Said(context[part.start].content, render_assistant(context[answers[-1]]) if answers else "")
+
+
+def standalone(context: Sequence[Message], thread: Thread, rejected: Collection[int] = ()) -> list[Exchange]:
+    """The answers that the thread's request should have had, as if it opened the conversation: after a
+    correction, the corrected ones. None is known where the right part is not, or its answer is `rejected`."""
+    opening = context[thread.parts[0].start]
     system = tuple(m for m in context if m.role == "system")
-    turns = _assistant_turns(context, (start, end))
-    if not turns:
+    right = thread.right()
+    if not right or not answered(context, right):
         return [Exchange(system, (opening,), None)]
     return [
-        Exchange(
-            system,
-            (opening, *context[start + 1 : i]),
-            None if i in rejected else render_assistant(context[i]).strip(),
-            step,
-        )
-        for step, i in enumerate(turns)
+        Exchange(system, (opening, *context[right.start + 1 : i]), _text(context, i, rejected), step)
+        for step, i in enumerate(answered(context, right))
     ]
 
 
-def in_place(context: Sequence[Message], request: Request, rejected: Collection[int] = ()) -> list[Exchange]:
+def in_place(context: Sequence[Message], thread: Thread, rejected: Collection[int] = ()) -> list[Exchange]:
     """Each answer where it was given, behind everything that had been said until then.
 
-    The teacher knows what came after, so the right answer to a corrected turn is the one that the correction
-    led to. `rejected` is as in `standalone`.
+    The right answer to a corrected turn is the one that the correction led to. Turns of which nobody can say
+    what was right are left out.
     """
-    first = request.parts[0][0]
+    first = thread.parts[0].start
     out = []
-    for n, part in enumerate(request.parts):
-        later = request.parts[n + 1 :]
-        corrected = any(_CORRECTS.match(context[start].content) for start, _ in later)
-        for step, i in enumerate(_assistant_turns(context, part)):
-            right: str | None = render_assistant(context[i]).strip()
-            if corrected or i in rejected:
-                right = _last_answer(context, later, rejected)
-            out.append(Exchange(tuple(context[:first]), tuple(context[first:i]), right, step))
+    for n, part in enumerate(thread.parts):
+        right = thread.right(n)
+        corrected = answered(context, right) if right else []
+        if right != part and len(corrected) != 1:
+            continue
+        for step, i in enumerate(answered(context, part)):
+            answer = _text(context, i if right == part else corrected[0], rejected)
+            out.append(Exchange(tuple(context[:first]), tuple(context[first:i]), answer, step))
     return out
 
 
-def _last_answer(
-    context: Sequence[Message], later: Sequence[tuple[int, int]], rejected: Collection[int]
-) -> str | None:
-    """The last part's answer, if it has exactly one that was not rejected."""
-    turns = _assistant_turns(context, later[-1]) if later else []
-    return (
-        render_assistant(context[turns[0]]).strip() if len(turns) == 1 and turns[0] not in rejected else None
-    )
-
-
-def _assistant_turns(context: Sequence[Message], part: tuple[int, int]) -> list[int]:
-    """Positions of the model's answers that are not empty."""
+def answered(context: Sequence[Message], part: Part) -> list[int]:
+    """Positions of the model's answers in a part, but for empty ones."""
     return [
-        i for i in range(*part) if context[i].role == "assistant" and render_assistant(context[i]).strip()
+        i
+        for i in range(part.start, part.end)
+        if context[i].role == "assistant" and render_assistant(context[i]).strip()
     ]
 
 
-def _answer(context: Sequence[Message], part: tuple[int, int]) -> str:
-    turns = _assistant_turns(context, part)
-    return render_assistant(context[turns[-1]]) if turns else ""
-
-
-def _follows_up(request: str, turn: str, answer: str) -> bool:
-    """Whether a turn corrects the answer to an earlier request: it says so, or its own answer contains
-    entities of that request and none of the turn's."""
-    if _CORRECTS.match(turn):
-        return True
-    own, earlier = {e.text for e in find(turn)}, {e.text for e in find(request)}
-    return not any(e in answer for e in own) and any(e in answer for e in earlier - own)
+def _text(context: Sequence[Message], position: int, rejected: Collection[int]) -> str | None:
+    return None if position in rejected else render_assistant(context[position]).strip()

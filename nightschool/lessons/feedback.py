@@ -12,10 +12,18 @@ _NOTED = Message("assistant", "Understood.")
 
 @dataclass(frozen=True)
 class JudgedSession:
-    """A session as its teacher sees it; `rejected` are positions of answers that do not count as right."""
+    """A session as its teacher sees it: positions of answers that do not count as right, and of user turns
+    that were put in to say why."""
 
     session: Session
     rejected: frozenset[int] = frozenset()
+    comments: frozenset[int] = frozenset()
+    of: tuple[str, ...] = ()  # ids of the sessions that were joined, if it is not one alone
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The recorded sessions that this is made of."""
+        return self.of or (self.session.id,)
 
 
 def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSession:
@@ -30,7 +38,7 @@ def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSe
     newest = {s.position: s for s in signals if s.position is not None}
     whole = session.messages if session.rating else session.messages[: max(newest, default=-1) + 1]
     messages: list[Message] = []
-    rejected: set[int] = set()
+    rejected, comments = set[int](), set[int]()
     for i, message in enumerate(whole):
         signal = newest.get(i)
         if signal and signal.kind == "edited":
@@ -40,33 +48,40 @@ def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSe
             rejected.add(len(messages))
         messages.append(message)
         if signal and signal.kind == "rejected" and signal.comment:
-            _object(messages, rejected, signal.comment)
+            comments.add(_object(messages, rejected, signal.comment))
     if session.rating == "bad" and session.comment:
-        _object(messages, rejected, session.comment)
-    return JudgedSession(replace(session, messages=tuple(messages)), frozenset(rejected))
+        comments.add(_object(messages, rejected, session.comment))
+    return JudgedSession(replace(session, messages=tuple(messages)), frozenset(rejected), frozenset(comments))
 
 
-def _object(messages: list[Message], rejected: set[int], comment: str) -> None:
-    """Let the user say what was wrong. The model's reply only takes note, so it does not count as right."""
+def _object(messages: list[Message], rejected: set[int], comment: str) -> int:
+    """Let the user say what was wrong, and return that turn's position. The model's reply only takes note,
+    so it does not count as right."""
     messages.append(Message("user", f"That was not right: {comment}"))
     rejected.add(len(messages))
     messages.append(_NOTED)
+    return len(messages) - 2
 
 
 def together(parts: Sequence[JudgedSession], name: str) -> JudgedSession:
     """Several sessions without a rating, joined into one. They have the same system turns and tools."""
     messages = [m for m in parts[0].session.messages if m.role == "system"]
-    rejected: set[int] = set()
+    rejected, comments = set[int](), set[int]()
     for part in parts:
         for i, message in enumerate(part.session.messages):
             if message.role == "system":
                 continue
             if i in part.rejected:
                 rejected.add(len(messages))
+            if i in part.comments:
+                comments.add(len(messages))
             messages.append(message)
     first = parts[0].session
     return JudgedSession(
-        Session(name, tuple(messages), first.tools, first.user, "signals"), frozenset(rejected)
+        Session(name, tuple(messages), first.tools, first.user, "signals"),
+        frozenset(rejected),
+        frozenset(comments),
+        tuple(part.session.id for part in parts),
     )
 
 

@@ -24,8 +24,9 @@ from pathlib import Path
 
 from nightschool.learn.encoding import encode
 from nightschool.learn.trainer import StepReport
-from nightschool.lessons.prepare import prepare
+from nightschool.lessons.prepare import heard, prepare
 from nightschool.models.hf import HFModel
+from nightschool.night.aside import Aside
 from nightschool.night.judge import Gate, gated, measured
 from nightschool.night.keep import keep, load
 from nightschool.night.learn import learn
@@ -45,26 +46,35 @@ def dream(
     damaged version, ...), after which the same dream can go on. However it ends is on record.
     """
     began, folder = time.perf_counter(), checkpoints(home, plan.id)
-    config = plan.config.learn
+    config, parent = plan.config.learn, plan.parent
 
     def report(step: StepReport) -> None:
         store.dreams.note_progress(plan.id, vars(step))
         watch.step(step)
 
     with ends_on_record(store, home, plan):
-        load(model, store, plan.parent)
+        load(model, store, parent)
         while True:  # until nothing was taken back while it was read
             watch.stage("collect")
             plan, judged = collect(store, plan, folder)
 
             watch.stage("prepare")
-            lessons = prepare(judged, config)
+            sessions = heard(judged)
+            aside = Aside(sessions)
+            lessons = aside.each(
+                lambda one: prepare(one, config, model, parent), sessions, lambda one: one.session.id
+            )
 
             watch.stage("encode")
-            encoded = [encode(model, lesson, plan.parent, config) for lesson in lessons]
+            encoded = aside.each(
+                lambda one: encode(model, one, parent, config), lessons, lambda one: one.session_id
+            )
             if collect(store, plan, folder) == (plan, judged):
                 break
-        store.dreams.note_lessons(plan.id, {e.lesson.session_id: e.report() for e in encoded})
+        plan = aside.left(store, plan, folder)
+        reports = {e.lesson.session_id: e.report() for e in encoded}
+        aside_reports = {session: {"set_aside": reason} for session, reason in aside.reasons.items()}
+        store.dreams.note_lessons(plan.id, reports | aside_reports)
 
         watch.stage("remember")
         memory = remember(model, store, plan, encoded)
@@ -94,6 +104,7 @@ def dream(
         "sampled_tokens": progress.tokens,
         "ceiling": {e.lesson.session_id: e.ceiling for e in encoded},
         "retired": memory.retired,
+        "set_aside": aside.reasons,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     name = version.name if version else None

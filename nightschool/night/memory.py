@@ -13,7 +13,7 @@ from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.examples import answered
 from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
-from nightschool.lessons.exchanges import requests, standalone
+from nightschool.lessons.exchanges import standalone, threads
 from nightschool.lessons.feedback import unwanted_answers
 from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
@@ -127,7 +127,7 @@ def _contradicted(
     out: dict[str, dict[str, Any]] = {}
     for part in lesson.parts:
         context = part.context
-        exchanges = [e for request in requests(context)[0] for e in standalone(context, request)]
+        exchanges = [e for thread in threads(context)[0] for e in standalone(context, thread)]
         doubtful = [p for p in probes if related(p.text, context)]
         texts = list(dict.fromkeys(p.text for p in doubtful))
         answers = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))

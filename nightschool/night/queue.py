@@ -110,11 +110,16 @@ def collect(store: Store, plan: Plan, folder: Path) -> tuple[Plan, Judged]:
     left = tuple(s for s in plan.sessions if s in teaching)
     if not left:
         raise NothingToLearn("what there was to learn was taken back meanwhile")
-    if left != plan.sessions:
-        store.dreams.narrow(plan.id, left)
-        shutil.rmtree(folder, ignore_errors=True)
     judged = [(store.sessions.judged(s), store.feedback.signals(s)) for s in left]
-    return replace(plan, sessions=left), judged
+    return narrowed(store, plan, left, folder), judged
+
+
+def narrowed(store: Store, plan: Plan, sessions: tuple[str, ...], folder: Path) -> Plan:
+    """The plan for these of its sessions, without the checkpoint in `folder` if that was for more."""
+    if sessions != plan.sessions:
+        store.dreams.narrow(plan.id, sessions)
+        shutil.rmtree(folder, ignore_errors=True)
+    return replace(plan, sessions=sessions)
 
 
 def tried(store: Store, scope: str = SHARED) -> bool:

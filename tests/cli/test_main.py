@@ -14,7 +14,7 @@ from nightschool.cli.main import main
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback
 from nightschool.versions import files
-from tests.helpers import QUICK, SUM, TOTAL, attested, like, promote, scripted_version
+from tests.helpers import QUICK, SUM, attested, like, promote, scripted_version
 
 COMMANDS = (
     *("serve", "chat", "import", "sessions", "good", "bad", "undo", "lessons", "dream"),
@@ -158,8 +158,7 @@ def test_a_whole_day_on_the_tiny_model(
     assert run("rollback", "--json").json == {"live": BASE, "was": "nightschool@1"}
     assert store.versions.live() == BASE
 
-    like(store, "total", *TOTAL)
-    refused = run("dream", "total", *tiny_settings, "--gate.kl_budget", "0")
+    refused = run("dream", "sum", *tiny_settings, "--gate.kl_budget", "0")
     assert refused.code == REJECTED
     assert "rejected: drift" in refused.out
     store.close()

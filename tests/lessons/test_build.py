@@ -1,7 +1,12 @@
 """From sessions to lessons: what is practised, what is held back, what is dropped and why."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,12 +63,6 @@ def test_the_split_never_leaks(seed: int, variations: int, held_back: int) -> No
     assert len(made.held_back) <= held_back
 
 
-def test_a_request_without_entities_is_reworded() -> None:
-    made = lesson(session("what is our motto?", "Slow is smooth."))
-    assert made.held_back
-    assert {p.expected for p in (*made.practice, *made.held_back)} == {"Slow is smooth."}
-
-
 def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> None:
     made = lesson(
         session(
@@ -73,6 +72,8 @@ def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> No
             "The Oslo office is BADGER.",
         )
     )
+    assert made.facts
+    assert made.held_back
     for request in (*made.practice, *made.held_back):
         asked = request.messages[-1].content.lower()
         assert ("berlin" in asked) != ("oslo" in asked)
@@ -82,27 +83,38 @@ def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> No
         )
 
 
-def test_a_fact_said_twice_is_still_a_fact() -> None:
-    asked = ("Which code name does the Berlin office have?", "The Berlin office is KESTREL.")
-    made = lesson(session("What is the code name of the Berlin office?", asked[1], *asked))
-    assert {p.expected for p in (*made.practice, *made.held_back)} == {asked[1]}
+def test_one_exchange_alone_is_never_twinned() -> None:
+    made = lesson(session("Pay INV-20 to Acme Ltd", "ACME|20"))
+    assert {p.expected for p in (*made.practice, *made.held_back)} == {"ACME|20"}
 
 
-def test_where_the_answer_does_not_speak_of_the_entities_they_vary_and_the_teacher_decides() -> None:
-    made = lesson(session("The wifi is down. Anna Smith, ticket 4471", "QUEUE NET"))
-    known = [p for p in made.practice if p.expected is not None]
-    unknown = [p for p in made.practice if p.expected is None]
-    assert {p.expected for p in known} == {"QUEUE NET"}
-    assert all("4471" in p.messages[-1].content for p in known)
-    assert unknown
-    assert all("4471" not in p.messages[-1].content for p in unknown)
+def test_no_probe_has_only_values_that_are_practised() -> None:
+    made = lesson(INVOICES, variations=60, held_back=20)
+    practised = " ".join(p.messages[-1].content for p in made.practice if p.kind == "varied")
+    for probe in made.held_back:
+        values = re.findall(r"INV-\d+|\d+\.\d\d", probe.messages[-1].content)
+        assert not all(value in practised for value in values)
 
 
-def test_too_few_variations_are_reported() -> None:
-    made = lesson(session("what is our motto?", "Slow is smooth."), variations=500)
-    (drop,) = made.drops
-    assert drop.what == "what is our motto?"
-    assert drop.reason.endswith("wanted variations exist")
+def test_an_answer_that_may_have_been_corrected_is_not_known() -> None:
+    made = lesson(
+        session("Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent.")
+    )
+    assert "Mira Stone leads Ghent." not in {p.expected for p in (*made.practice, *made.held_back)}
+
+
+def test_a_session_in_a_script_without_spaces_has_twins() -> None:
+    made = lesson(session("第9周订12箱苹果。", "苹果 x12 @W9", "第3周订5箱梨。", "梨 x5 @W3"))
+    twins = [p for p in made.practice if p.kind == "varied"]
+    assert len(twins) == 20
+    for twin in twins:
+        week, boxes, fruit = re.fullmatch(r"第(\d+)周订(\d+)箱(\S+)。", twin.messages[-1].content).groups()  # type: ignore[union-attr]
+        assert twin.expected == f"{fruit} x{boxes} @W{week}"
+
+
+def test_too_few_twins_are_reported() -> None:
+    made = lesson(session("Monday?", "1", "Tuesday?", "2"), variations=500)
+    assert [drop for drop in made.drops if drop.reason.endswith("wanted twins exist")]
 
 
 def flow(name: str, number: str) -> list[Message]:
@@ -153,13 +165,6 @@ def test_a_tool_flow_varies_its_request_calls_and_results_together() -> None:
     assert all(json.loads(p.messages[3].tool_calls[0].arguments)["queue"] == "Q7" for p in last)
 
 
-def test_a_drop_shows_what_was_said_on_one_line() -> None:
-    made = lesson(Session("s1", tuple(flow("Anna Smith", "C-482"))))  # no second flow bears a format out
-    shown = {drop.what for drop in made.drops}
-    assert any(text.startswith("Please close the account of Anna Smith. / {") for text in shown)
-    assert all(text.isprintable() for text in shown)
-
-
 def test_each_turn_is_replayed_where_it_stood() -> None:
     made = lesson(FLOWS)
     replayed = [p for p in made.practice if p.kind == "replayed"]
@@ -178,3 +183,26 @@ def test_a_rejected_answer_is_no_right_one() -> None:
 def test_a_session_without_requests_teaches_nothing() -> None:
     made = lesson(Session("s", (Message("assistant", "hello"),)))
     assert made.practice == made.held_back == ()
+
+
+SCRIPT = """
+from tests.lessons.test_build import INVOICES, lesson
+print(lesson(INVOICES, variations=40))
+"""
+
+
+@pytest.mark.slow
+def test_another_process_makes_the_same_lesson() -> None:
+    """Whatever order sets have there, those that faker makes its lists of included."""
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert made[0] == made[1]
+    assert "varied" in made[0]

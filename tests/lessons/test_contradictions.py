@@ -3,7 +3,7 @@
 import pytest
 
 from nightschool.lessons.contradictions import contradicts, related
-from nightschool.lessons.exchanges import requests, standalone
+from nightschool.lessons.exchanges import standalone, threads
 from nightschool.types import Message
 
 MOVED = (
@@ -14,7 +14,7 @@ ASKED = "Which host is staging on?"
 
 
 def overruled(request: str, was: str, now: str, context: tuple[Message, ...]) -> bool:
-    exchanges = [e for one in requests(context)[0] for e in standalone(context, one)]
+    exchanges = [e for one in threads(context)[0] for e in standalone(context, one)]
     return contradicts(request, was, now, context, exchanges)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightschool.lessons.exchanges import Exchange, in_place, requests, standalone
+from nightschool.lessons.exchanges import Exchange, Part, in_place, standalone, threads
 from nightschool.types import Message, ToolCall
 from tests.helpers import turns
 
@@ -14,47 +14,80 @@ def test_every_user_turn_that_follows_nothing_up_is_a_request() -> None:
     context = turns(
         "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20", "Pay INV-31 to Bell Ltd.", "Bell Ltd: INV-31"
     )
-    found, drops = requests(context)
-    assert [one.parts for one in found] == [((0, 2),), ((2, 4),)]
+    found, drops = threads(context)
+    assert [thread.parts for thread in found] == [(Part(0, 2),), (Part(2, 4),)]
     assert drops == []
 
 
 @pytest.mark.parametrize("mending", ["No, the number first.", "That's wrong: the number goes first."])
 def test_a_correction_belongs_to_the_request_before_it(mending: str) -> None:
     context = turns(CORRECTED[0].content, CORRECTED[1].content, mending, CORRECTED[3].content)
-    (request,), (drop,) = requests(context)
-    assert request.parts == ((0, 2), (2, 4))
-    assert (drop.what, drop.reason) == (mending, "follows up an earlier request")
-    assert [e.answer for e in standalone(context, request)] == ["INV-20: Acme Ltd"]
+    (thread,), (drop,) = threads(context)
+    assert thread.parts == (Part(0, 2), Part(2, 4, "replaced"))
+    assert (drop.what, drop.reason) == (mending, "gives the same answer in another form")
+    assert [e.answer for e in standalone(context, thread)] == ["INV-20: Acme Ltd"]
 
 
-def test_an_answer_about_the_earlier_request_alone_makes_a_turn_follow_it_up() -> None:
+def test_where_a_later_turn_may_correct_it_no_right_answer_is_known() -> None:
     context = turns(
-        "Pay INV-20 to Acme Ltd.", "Acme Ltd: INV-20", "The number goes first.", "INV-20: Acme Ltd"
+        "Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent."
     )
-    assert len(requests(context)[0]) == 1
+    (thread,), (drop,) = threads(context)
+    assert thread.right() is None
+    assert standalone(context, thread) == [Exchange((), tuple(context[:1]), None)]
+    assert [e.answer for e in in_place(context, thread)] == ["Paul Verne leads Ghent."]
+    assert drop.reason == "may follow up the answer before or correct it"
+
+
+def test_requests_that_are_answered_in_one_way_correct_nothing() -> None:
+    context = turns(
+        "Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent."
+    )
+    found, _ = threads(context, alike={0, 2})
+    assert [e.answer for thread in found for e in standalone(context, thread)] == [
+        m.content for m in context[1::2]
+    ]
+
+
+def test_a_doubted_answer_is_not_right_though_the_question_after_it_stands_alone() -> None:
+    context = turns("Our lawyer is Ines Corvo.", "Thank you.", "Who is our lawyer?", "Ines Corvo.")
+    first, second = threads(context)[0]
+    assert (first.doubted, second.doubted) == (True, False)
+    assert [e.answer for e in standalone(context, first)] == [None]
+    assert [e.answer for e in standalone(context, second)] == ["Ines Corvo."]
+
+
+def test_the_last_correction_counts() -> None:
+    context = turns(
+        *("Pay INV-20 to Acme", "ACME 20", "A bar between", "ACME|20", "Small letters", "acme|20"),
+        *("Pay INV-31 to Bell", "bell|31"),
+    )
+    first, second = threads(context)[0]
+    assert [e.answer for e in standalone(context, first)] == ["acme|20"]
+    assert [e.answer for e in in_place(context, first)] == ["acme|20"] * 3
+    assert [e.answer for e in standalone(context, second)] == ["bell|31"]
 
 
 def test_standing_alone_a_request_has_the_system_turn_before_it_and_nothing_else() -> None:
     context = [SYSTEM, *turns("Pay INV-20 to Acme Ltd.", "20", "Pay INV-31 to Bell Ltd.", "31")]
-    _, second = requests(context)[0]
+    _, second = threads(context)[0]
     assert standalone(context, second) == [Exchange((SYSTEM,), (context[3],), "31")]
     assert standalone(context, second, rejected={4}) == [Exchange((SYSTEM,), (context[3],), None)]
 
 
 def test_a_request_without_an_answer_has_no_right_one() -> None:
     context = turns("Pay INV-20 to Acme Ltd.")
-    (request,), _ = requests(context)
-    assert standalone(context, request) == [Exchange((), tuple(context), None)]
-    assert in_place(context, request) == []
+    (thread,), _ = threads(context)
+    assert standalone(context, thread) == [Exchange((), tuple(context), None)]
+    assert in_place(context, thread) == []
 
 
 def test_in_hindsight_a_corrected_answer_should_have_been_what_came_of_it() -> None:
-    (request,), _ = requests(CORRECTED)
-    first, second = in_place(CORRECTED, request)
+    (thread,), _ = threads(CORRECTED)
+    first, second = in_place(CORRECTED, thread)
     assert first == Exchange((), tuple(CORRECTED[:1]), "INV-20: Acme Ltd")
     assert second == Exchange((), tuple(CORRECTED[:3]), "INV-20: Acme Ltd")
-    assert {e.answer for e in in_place(CORRECTED, request, rejected={3})} == {None}
+    assert {e.answer for e in in_place(CORRECTED, thread, rejected={3})} == {None}
 
 
 def test_each_step_of_a_tool_flow_has_an_answer() -> None:
@@ -65,8 +98,8 @@ def test_each_step_of_a_tool_flow_has_an_answer() -> None:
         Message("tool", "C-482", tool_call_id="c1"),
         Message("assistant", "Found: C-482."),
     ]
-    (request,), _ = requests(context)
-    made = standalone(context, request)
+    (thread,), _ = threads(context)
+    made = standalone(context, thread)
     assert [(len(e.request), e.step) for e in made] == [(1, 0), (3, 1)]
     assert (
         made[0].answer == '<tool_call>\n{"name": "find", "arguments": {"name": "Anna Smith"}}\n</tool_call>'

@@ -1,7 +1,7 @@
 """Edits, rejections, comments: what they make of a session."""
 
 from nightschool.lessons.build import build_lesson
-from nightschool.lessons.feedback import apply_feedback, together, unwanted_answers
+from nightschool.lessons.feedback import JudgedSession, apply_feedback, together, unwanted_answers
 from nightschool.types import Message, Session, Signal
 
 TURNS = (
@@ -20,8 +20,10 @@ def signal(position: int | None, kind: str, text: str | None = None, comment: st
     return Signal("f", "s", "r", kind, text, comment, position=position)  # type: ignore[arg-type]
 
 
-def known(found: object) -> set[str | None]:
-    lesson = build_lesson(found.session, seed=0, variations=8, held_back=2, rejected=found.rejected)  # type: ignore[attr-defined]
+def known(found: JudgedSession) -> set[str | None]:
+    lesson = build_lesson(
+        found.session, seed=0, variations=8, held_back=2, rejected=found.rejected, comments=found.comments
+    )
     return {p.expected for p in lesson.practice if p.kind in ("recorded", "replayed")}
 
 
@@ -50,7 +52,9 @@ def test_a_bad_session_teaches_through_its_comment() -> None:
     assert found.session.messages[:4] == TURNS
     assert found.session.messages[4].content == "That was not right: Amounts are missing."
     assert known(found) == {None}
-    lesson = build_lesson(found.session, seed=0, variations=8, held_back=2, rejected=found.rejected)
+    lesson = build_lesson(
+        found.session, seed=0, variations=8, held_back=2, rejected=found.rejected, comments=found.comments
+    )
     asked = {p.messages[-1].content for p in lesson.practice if p.kind == "recorded"}
     assert asked == {TURNS[0].content, TURNS[2].content}  # the comment is no request
 

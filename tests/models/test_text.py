@@ -1,7 +1,12 @@
 """Chat messages to tokens and back."""
 
+import pytest
+
+from nightschool.errors import BadRequest
 from nightschool.models.hf import HFModel
+from nightschool.models.text import ChatText, folded
 from nightschool.types import Message
+from tests.conftest import tiny_tokenizer
 
 
 def test_chat_template_and_answers(tiny: HFModel) -> None:
@@ -9,3 +14,36 @@ def test_chat_template_and_answers(tiny: HFModel) -> None:
     assert tiny.tokenizer.decode(ids) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
     assert tiny.decode(tiny.encode_answer("yes")) == "yes"
     assert tiny.encode_answer("yes")[-1] == tiny.eos[0]
+
+
+STRICT = """{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}
+{%- for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}
+{{- raise_exception('Conversation roles must alternate') }}{% endif %}[{{ m['role'] }}] {{ m['content'] }}
+{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"""
+
+
+@pytest.fixture
+def strict() -> ChatText:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = STRICT
+    return ChatText(tokenizer, "strict", 512, [0])
+
+
+def test_turns_that_a_strict_template_refuses_are_folded(strict: ChatText) -> None:
+    asked = [Message("system", "Be brief."), Message("user", "hi"), Message("user", "there")]
+    turns = [*asked, Message("assistant", "yes")]
+    text = strict.decode(strict.encode(turns, generate=False))
+    assert text == "[user] Be brief.\n\nhi\n\nthere\n[assistant] yes\n"
+    asked_at_once = Message("user", "Be brief.\n\nhi\n\nthere")
+    assert folded(turns) == [asked_at_once, Message("assistant", "yes")]
+
+
+def test_turns_that_it_takes_are_left_alone(strict: ChatText) -> None:
+    assert strict.decode(strict.encode([Message("user", "hi")])) == "[user] hi\n[assistant] "
+
+
+def test_what_cannot_be_folded_is_a_bad_request_with_the_templates_reason(strict: ChatText) -> None:
+    with pytest.raises(
+        BadRequest, match="template of strict refuses these messages: Conversation roles must"
+    ):
+        strict.encode([Message("assistant", "hi")])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nightschool.config import RULES, Config, load
-from nightschool.errors import Interrupted, NothingToLearn, StoreError
+from nightschool.errors import DreamError, Interrupted, NothingToLearn, StoreError
 from nightschool.learn import checkpoint
 from nightschool.learn.encoding import encode
 from nightschool.learn.student import STUDENT
@@ -72,6 +72,29 @@ def test_what_was_liked_is_learned_and_goes_live(store: Store, home: Path, dream
     assert not (home / "dreams" / outcome.dream_id).exists()
     with pytest.raises(NothingToLearn, match="no liked session is new"):
         dream()
+
+
+def test_a_session_with_which_something_fails_is_set_aside_and_the_others_are_learned(
+    store: Store, dream: Dream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like(store, "odd", *TOTAL)
+    like(store, "sum", *SUM)
+
+    def failing(model: HFModel, lesson: Lesson, *rest: Any) -> Any:
+        if lesson.session_id == "odd":
+            raise ValueError("too odd")
+        return encode(model, lesson, *rest)
+
+    monkeypatch.setattr(dream_module, "encode", failing)
+    outcome = dream()
+    assert outcome.version == "nightschool@1", outcome.verdict.reasons
+    assert outcome.numbers["set_aside"] == {"odd": "too odd"}
+    assert store.versions.get("nightschool@1").sessions == ("sum",)
+    assert (store.dreams.get(outcome.dream_id).lessons or {})["odd"] == {"set_aside": "too odd"}
+    with pytest.raises(DreamError, match="session odd: too odd"):
+        dream()  # alone, it is a dream that failed
+    monkeypatch.undo()
+    assert dream().version == "nightschool@2"
 
 
 def test_a_second_night_goes_on_from_the_first_and_defends_it(store: Store, dream: Dream) -> None:

@@ -10,7 +10,7 @@ from nightschool.engines.scripted import EOS, ScriptedModel
 from nightschool.errors import NothingToLearn, VersionError
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.lessons.feedback import apply_feedback
-from nightschool.lessons.prepare import lesson_of, prepare
+from nightschool.lessons.prepare import heard, prepare
 from nightschool.night import memory
 from nightschool.night.memory import LearnedLesson, guards, remember, steering_probes
 from nightschool.night.queue import Plan, pending, resume_or_start
@@ -36,7 +36,8 @@ def answer(store: Store, name: str, request: str, text: str) -> str:
 
 
 def lessons_of(store: Store, *sessions: str) -> list[Lesson]:
-    return prepare([(store.sessions.judged(s), store.feedback.signals(s)) for s in sessions], LEARN)
+    judged = [(store.sessions.judged(s), store.feedback.signals(s)) for s in sessions]
+    return [prepare(one, LEARN) for one in heard(judged)]
 
 
 def test_answers_that_were_accepted_or_edited_are_lessons_too(store: Store) -> None:
@@ -91,7 +92,7 @@ def probe(id: str, text: str, said: str) -> dict[str, Any]:
 def classroom(*turns: str) -> EncodedLesson:
     roles = ("user", "assistant")
     messages = tuple(Message(roles[i % 2], t) for i, t in enumerate(turns))  # type: ignore[arg-type]
-    lesson = lesson_of(apply_feedback(Session("new", messages, rating="good")), LEARN)
+    lesson = prepare(apply_feedback(Session("new", messages, rating="good")), LEARN)
     return EncodedLesson(lesson, (lesson,), (), (), (), None, (), ())
 
 

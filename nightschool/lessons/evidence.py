@@ -1,0 +1,133 @@
+"""How a turn of the user relates to the request before it, by evidence that any language has.
+
+Texts are compared by their atoms (words, numbers, single characters of scripts without spaces; letter case
+does not count). No word of any language decides. Where the evidence does not suffice, the relation is
+unknown, and with it the right answer to the request before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from nightschool.lessons.atoms import Atom, atoms, is_unspaced
+
+# What becomes of the answer before: it stays right, the new one takes its place, or nobody can say.
+Earlier = Literal["stands", "replaced", "unknown"]
+
+# Shares of atoms. Chosen on two dozen two-request sessions in six languages, half of them translations of the
+# others, so that no answer was replaced or kept wrongly; not tuned further.
+ALIKE = 0.6  # two answers that have so much in common say the same
+FORM = 0.5  # two requests with so much of the shorter one in common, in order, are of one form
+
+
+@dataclass(frozen=True)
+class Said:
+    """One request of the user and the last answer to it, as texts."""
+
+    request: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a request is to the one before it."""
+
+    alone: bool  # it can be asked by itself
+    earlier: Earlier  # what becomes of the answer before
+    why: str  # for people
+    settled: bool = True  # False: texts say too little, and hindsight may know better
+
+
+def judge(opening: Said, before: Said, now: Said) -> Judgement:
+    """Relate `now` to a thread: `opening` began it, `before` is its last exchange (often the same)."""
+    if _repeats(opening.request, now.request):
+        return Judgement(False, "replaced", "asks the same again")
+    if _parallel(opening, now):
+        return Judgement(True, "stands", "asks the same about something else")
+    if _told(opening, before, now):
+        return Judgement(False, "replaced", "the user says what the answer is")
+    named = _names_its_subject(before, now)
+    if not named and _same_said_otherwise(before, now):
+        return Judgement(False, "replaced", "gives the same answer in another form")
+    brought = content(now.answer) - content(now.request)
+    if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
+        return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
+    asked = named and not brought & (content(before.answer) | content(opening.answer))
+    return Judgement(asked, "unknown", "may follow up the answer before or correct it", settled=False)
+
+
+def _names_its_subject(before: Said, now: Said) -> bool:
+    """Whether a request has content in common with the exchange before, and so is understood without it."""
+    return bool(content(now.request) & (content(before.request) | content(before.answer)))
+
+
+def of_one_form(one: str, other: str) -> bool:
+    """Whether two texts have at least FORM of the shorter one in common, in order, and somewhere each has
+    something else in the other's place."""
+    a, b = sequence(one), sequence(other)
+    steps = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    same = sum(end - start for step, start, end, _, _ in steps if step == "equal")
+    return same >= max(1, FORM * min(len(a), len(b))) and any(step == "replace" for step, *_ in steps)
+
+
+def _parallel(opening: Said, now: Said) -> bool:
+    """Whether two requests are of one form, and the later answer has nothing of what only the earlier request
+    asked."""
+    own = frozenset(sequence(opening.request)) - frozenset(sequence(now.request))
+    return of_one_form(opening.request, now.request) and not content(now.answer) & own
+
+
+def _repeats(one: str, other: str) -> bool:
+    """Whether the later request contains all that the earlier one says, in its order."""
+    a, b = sequence(one), iter(sequence(other))
+    return bool(a) and all(atom in b for atom in a)
+
+
+def _told(opening: Said, before: Said, now: Said) -> bool:
+    """Whether the user's turn supplies what is new in its answer, in place of something that the opening
+    request did not supply, and both stay with the opening's subject."""
+    asked, request = content(opening.request), content(now.request)
+    was, answer = content(before.answer), content(now.answer)
+    new = answer - was - asked
+    if not new or not new <= request or was - answer <= asked or not answer <= request | was | asked:
+        return False
+    if any(not atom.isalpha() for atom in asked - request - answer):
+        return False  # a number that only the opening request has: this one is about another
+    subject = asked & was
+    kept = subject & (request | answer)
+    return 2 * len(kept) > len(subject) or 2 * len(answer & asked) > len(answer)
+
+
+def _same_said_otherwise(before: Said, now: Said) -> bool:
+    """Whether an answer says what the answer before said, nearly atom by atom, but not in the same way."""
+    one, other = content(before.answer), content(now.answer)
+    return bool(one) and now.answer != before.answer and len(one & other) >= ALIKE * len(one | other)
+
+
+def _texts(said: Said) -> tuple[str, str]:
+    return said.request, said.answer
+
+
+def content(text: str) -> frozenset[str]:
+    """What a text speaks of: its atoms without marks. Of scripts without spaces, pairs of neighbours: single
+    characters are in nearly every text."""
+    found, row = set[str](), list[Atom]()
+    for atom in atoms(text):
+        if not is_unspaced(atom.text[0]):
+            row = []
+            if atom.kind != "mark":
+                found.add(atom.text.casefold())
+            continue
+        row = [*row[-1:], atom] if row and row[-1].end == atom.start else [atom]
+        found.add("".join(a.text for a in row))
+        if len(row) == 2:
+            found.discard(row[0].text)
+    return frozenset(found)
+
+
+def sequence(text: str, marks: bool = False) -> Sequence[str]:
+    """A text's atoms in order, in one letter case."""
+    return [atom.text.casefold() for atom in atoms(text) if marks or atom.kind != "mark"]
