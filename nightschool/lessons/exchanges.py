@@ -49,11 +49,10 @@ class Thread:
     def right(self, after: int = 0) -> Part | None:
         """The part whose answers are right for part `after`, as far as the session goes; None if nobody can
         say."""
-        found: Part | None = self.parts[after]
-        for part in self.parts[after + 1 :]:
-            if part.earlier != "stands":
-                found = part if part.earlier == "replaced" else None
-        return None if self.doubted else found
+        later = self.parts[after + 1 :]
+        if self.doubted or any(part.earlier == "unknown" for part in later):
+            return None  # and what is corrected after that may be something else
+        return next((part for part in reversed(later) if part.earlier == "replaced"), self.parts[after])
 
 
 def threads(

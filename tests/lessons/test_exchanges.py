@@ -57,6 +57,18 @@ def test_a_doubted_answer_is_not_right_though_the_question_after_it_stands_alone
     assert [e.answer for e in standalone(context, second)] == ["Ines Corvo."]
 
 
+def test_what_is_corrected_after_an_open_turn_may_be_something_else() -> None:
+    context = turns(
+        *("内線番号を教えて、中村さんの。", "中村さんの内線は5321です。"),
+        *("内線番号を教えて、田中さんの。", "田中さんの内線は8541です。"),  # names that share a character
+        *("いいえ、6945ですよ。", "田中さんの内線は6945です。"),
+    )
+    for thread in threads(context)[0]:
+        for exchange in standalone(context, thread):
+            name = "中村" if "中村" in exchange.request[0].content else "田中"
+            assert exchange.answer is None or name in exchange.answer
+
+
 def test_the_last_correction_counts() -> None:
     context = turns(
         *("Pay INV-20 to Acme", "ACME 20", "A bar between", "ACME|20", "Small letters", "acme|20"),
