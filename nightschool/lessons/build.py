@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import cycle, islice
 
+from nightschool.lessons.atoms import TURN
 from nightschool.lessons.exchanges import Exchange, Thread, in_place, parts, standalone, threads
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.lessons.patterns import Case, Pattern, Twin, patterns
@@ -33,7 +35,7 @@ _REWORDINGS = (
     "Again for the record: {}",
     "Tell me, {}",
 )
-SEPARATOR = "\n\x1e\n"  # joins the texts of several turns while they are looked at as one
+SEPARATOR = f"\n{TURN}\n"  # joins the texts of several turns while they are looked at as one
 _SHOWN = 3  # twins of each pattern that people see
 _TRIES = 6  # draws for each twin that is wanted, before there are said to be no more
 
@@ -64,7 +66,8 @@ def understand(
 ) -> Understood:
     """Find what stands alone in a session, what was right, and how the answers are made. `rejected` are
     positions of answers that were not wanted, `comments` of user turns that say why."""
-    found, drops = threads(context, comments, _made_alike(context, rejected), hindsight)
+    alike = cache(lambda: _made_alike(context, rejected))  # as dear as all the rest, and seldom asked for
+    found, drops = threads(context, comments, alike, hindsight)
     drops += [
         Drop(context[thread.parts[0].start].content, "its answer may have been corrected later")
         for thread in found
@@ -90,7 +93,7 @@ def _made_alike(context: Sequence[Message], rejected: Collection[int]) -> frozen
 def _cases(exchanges: Sequence[Exchange]) -> list[Case]:
     """The exchanges as texts; what has the separator in it is of no use."""
     texts = [(_text(e.request), e.answer or "") for e in exchanges]
-    usable = [not any("\x1e" in one for one in _texts(e.request)) for e in exchanges]
+    usable = [not any(TURN in one for one in _texts(e.request)) for e in exchanges]
     return [Case(*both) if fine else Case("", "") for both, fine in zip(texts, usable, strict=True)]
 
 
@@ -233,4 +236,4 @@ def _with_texts(asked: Sequence[Message], text: str) -> tuple[Message, ...]:
 
 def _line(text: str) -> str:
     """A text on one line, for people."""
-    return " ".join(text.replace("\x1e", "/").split())
+    return " ".join(text.replace(TURN, "/").split())

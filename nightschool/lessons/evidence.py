@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from nightschool.lessons.alignment import subsequence
 from nightschool.lessons.atoms import Atom, atoms, is_unspaced
 
 # What becomes of the answer before: it stays right, the new one takes its place, or nobody can say.
@@ -82,8 +83,8 @@ def _parallel(opening: Said, now: Said) -> bool:
 
 def _repeats(one: str, other: str) -> bool:
     """Whether the later request contains all that the earlier one says, in its order."""
-    a, b = sequence(one), iter(sequence(other))
-    return bool(a) and all(atom in b for atom in a)
+    asked = sequence(one)
+    return bool(asked) and subsequence(asked, sequence(other))
 
 
 def _told(opening: Said, before: Said, now: Said) -> bool:

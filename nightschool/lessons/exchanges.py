@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -58,12 +58,12 @@ class Thread:
 def threads(
     context: Sequence[Message],
     comments: Collection[int] = (),
-    alike: Collection[int] = (),
+    alike: Callable[[], Collection[int]] = frozenset,
     hindsight: Hindsight | None = None,
 ) -> tuple[list[Thread], list[Drop]]:
     """A session's threads, and the user turns that begin none.
 
-    `comments` are positions of user turns that say what was wrong with the answer before. `alike` are
+    `comments` are positions of user turns that say what was wrong with the answer before. `alike` gives
     positions of user turns whose answers are known to be made in one way: none of them corrects another.
     Where texts do not suffice, `hindsight` settles what it can."""
     found: list[Thread] = []
@@ -96,7 +96,7 @@ def _judge(
     thread: Thread,
     part: Part,
     comments: Collection[int],
-    alike: Collection[int],
+    alike: Callable[[], Collection[int]],
     hindsight: Hindsight | None,
 ) -> Judgement:
     opening = thread.parts[0]
@@ -108,7 +108,7 @@ def _judge(
     if not answered(context, before):
         return Judgement(True, "stands", "follows a request without an answer")
     judgement = judge(*(_said(context, one) for one in (opening, before, part)))
-    if judgement.earlier == "unknown" and {opening.start, part.start} <= {*alike}:
+    if judgement.earlier == "unknown" and {opening.start, part.start} <= {*alike()}:
         return Judgement(True, "stands", "is answered in the same way")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))

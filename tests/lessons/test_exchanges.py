@@ -43,7 +43,7 @@ def test_requests_that_are_answered_in_one_way_correct_nothing() -> None:
     context = turns(
         "Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent."
     )
-    found, _ = threads(context, alike={0, 2})
+    found, _ = threads(context, alike=lambda: {0, 2})
     assert [e.answer for thread in found for e in standalone(context, thread)] == [
         m.content for m in context[1::2]
     ]
