@@ -6,9 +6,7 @@ Measuring does not count as time. The ceiling is the base model's accuracy with 
 
 from __future__ import annotations
 
-import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +20,6 @@ from nightschool.learn.student import STUDENT
 from nightschool.learn.trainer import StepReport
 from nightschool.measure.drift import Drift
 from nightschool.models import hf
-from nightschool.store import Store
 from nightschool.types import BASE
 
 CASES = 77  # added to the seed, so that these are not the cases of `bench sessions`
@@ -52,12 +49,8 @@ def run(model: hf.HFModel, drift: Drift, kind: str, config: Config) -> dict[str,
         away += time.perf_counter() - now
         report.say(f"    { {k: round(v, 3) for k, v in points[-1].items()} }")
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(Store.open(Path(folder))) as store,
-        store.dreams.lock(),
-    ):
-        done = ungated.dream(model, store, Path(folder), config, suite.session, watch)
+    with ungated.fresh_home() as (store, home):
+        done = ungated.dream(model, store, home, config, suite.session, watch)
         seconds = time.perf_counter() - began - away
     ceiling = accuracy(model, suite, suite.unseen, BASE, suite.session.messages)
     return {

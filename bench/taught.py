@@ -6,8 +6,6 @@ Leaves out what these sessions could teach at best: practice made by the kind it
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +19,6 @@ from nightschool.config import Config
 from nightschool.learn.student import STUDENT
 from nightschool.measure.drift import Drift
 from nightschool.models import hf
-from nightschool.store import Store
 from nightschool.types import BASE
 
 DEFAULT = ("rooms", "rechnungen", "pedidos", "kaigi", "labels", "told")
@@ -30,12 +27,8 @@ DEFAULT = ("rooms", "rechnungen", "pedidos", "kaigi", "labels", "told")
 def learned(model: hf.HFModel, drift: Drift, kind: Kind, config: Config) -> dict[str, Any]:
     """One dream of the kind's session of this seed, and what it brought."""
     suite = kind.suite(config.learn.seed)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(Store.open(Path(folder))) as store,
-        store.dreams.lock(),
-    ):
-        night = ungated.dream(model, store, Path(folder), config, suite.session)
+    with ungated.fresh_home() as (store, home):
+        night = ungated.dream(model, store, home, config, suite.session)
     return {
         "kind": kind.name,
         "seed": config.learn.seed,

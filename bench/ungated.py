@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,15 @@ class _Watch:
 
     def step(self, step: StepReport) -> None:
         self._report(step)
+
+
+@contextmanager
+def fresh_home() -> Iterator[tuple[Store, Path]]:
+    """A store in a home of its own that is gone afterwards, under the lock of its dreams."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        with closing(Store.open(home)) as store, store.dreams.lock():
+            yield store, home
 
 
 def like(store: Store, session: Session) -> None:
