@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -62,8 +62,8 @@ class Projection:
         """The product alone, with packed weights where they are faster: always for our own kernel, for few
         tokens with oneDNN's."""
         ours = native.fast_product(self.weight)
-        may_reorder = x.device.type == "cpu" and x.dtype == torch.bfloat16 and not torch.is_grad_enabled()
-        if not ours and not (may_reorder and x.shape[0] <= _MAX_REORDERED_TOKENS):
+        plain = x.device.type != "cpu" or x.dtype != torch.bfloat16 or torch.is_grad_enabled()
+        if not ours and (plain or x.shape[0] > _MAX_REORDERED_TOKENS or not _reorders()):
             return linear(x, self.weight, self.bias)
         if self._packed is None:
             self._packed = (native.packed if ours else _reorder)(self.weight)
@@ -72,6 +72,12 @@ class Projection:
             return y if self.bias is None else y + self.bias
         z: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, self.bias, "none", [], "")
         return z
+
+
+@cache
+def _reorders() -> bool:
+    """Whether oneDNN has bfloat16 kernels for this CPU; where it has none, it refuses to reorder."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _reorder(weight: Tensor) -> Tensor:
