@@ -12,7 +12,7 @@ from nightschool.errors import NightschoolError
 
 BENCHMARKS = {
     "lessons": "What sessions are taken to teach, with the truth beside it; nothing is trained.",
-    "taught": "What dreams learn of some of those kinds of sessions.",
+    "taught": "What dreams learn of 12 of those kinds, beside dreams that practise true variations.",
     "essay": "Learning rules on five suites of office work, learned one after the other.",
     "stream": "Twenty small lessons, one a night: what is kept of each.",
     "facts": "The base model with 1 to 8 facts told in its context: how many questions it gets right.",

@@ -160,7 +160,8 @@ class Compact:
 
     def learn(self, suite: Suite) -> dict[str, Any]:
         began, learn = time.perf_counter(), self._config.learn
-        lesson = encode(self._model, prepare(apply_feedback(suite.session), learn), BASE, learn)
+        prepared = prepare(apply_feedback(suite.session), self._config)
+        lesson = encode(self._model, prepared, BASE, learn)
         self.prefix, steps = compact.train(self._model, lesson, learn)
         return {
             "seconds": time.perf_counter() - began,

@@ -107,7 +107,12 @@ def lesson_of(recorded: Recorded, seed: int) -> Lesson:
     """What the product makes of a session."""
     judged = apply_feedback(recorded.session, recorded.signals)
     return build_lesson(
-        judged.session, seed=seed, variations=VARIATIONS, held_back=HELD_BACK, rejected=judged.rejected
+        judged.session,
+        seed=seed,
+        variations=VARIATIONS,
+        held_back=HELD_BACK,
+        rejected=judged.rejected,
+        comments=judged.comments,
     )
 
 

@@ -70,7 +70,7 @@ def ours(model: hf.HFModel, rule: str, tokens: int, repeats: int, dreamt: bool) 
     config = LearnConfig(steps=ROUND * (repeats + 1), batch_size=BATCH, round_steps=ROUND, **more)
     context, taught = RuleContext(model, BASE, config), practice_set(model, lesson, requests, BASE)
     if dreamt:
-        ((_, candidates),) = admit(context, [taught])
+        ((_, candidates),) = admit(context, [lesson], [taught])
         taught = replace(taught, examples=tuple(candidate.example for candidate in candidates))
     steps: list[StepReport] = []
     with tempfile.TemporaryDirectory() as folder:

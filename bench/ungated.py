@@ -12,6 +12,7 @@ from typing import Any
 
 from nightschool.config import Config
 from nightschool.learn.trainer import Report, StepReport
+from nightschool.lessons.prepare import Prepare, prepare
 from nightschool.models.hf import HFModel
 from nightschool.night.dream import dream as dream_it
 from nightschool.night.judge import ungated
@@ -67,11 +68,12 @@ def dream(
     config: Config,
     session: Session,
     report: Report = lambda _: None,
+    prepare: Prepare = prepare,
 ) -> Night:
-    """Like a session and learn it. The new version is live in the store, but not loaded; the trained student
-    stays loaded. Call it under `store.dreams.lock`."""
+    """Like a session and learn the lesson that `prepare` makes of it. The new version is live in the store,
+    but not loaded; the trained student stays loaded. Call it under `store.dreams.lock`."""
     like(store, session)
     plan, watch = resume_or_start(store, config, (session.id,)), _Watch(report)
-    outcome = dream_it(model, store, home, plan, gate=ungated, watch=watch)
+    outcome = dream_it(model, store, home, plan, prepare=prepare, gate=ungated, watch=watch)
     lesson = (store.dreams.get(plan.id).lessons or {})[session.id]
     return Night(outcome, lesson, watch.setup_seconds)

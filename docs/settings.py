@@ -20,10 +20,11 @@ def page() -> str:
     out = [_HEAD]
     for name, section in sections():
         level, doc = "##" + "#" * name.count("."), " ".join((section.__doc__ or "").split())
-        out.append(f"\n{level} {name}\n\n{doc}\n\n| setting | default | |\n|---|---|---|\n")
-        for key, field in section.model_fields.items():
-            if isinstance(field.default, BaseModel):
-                continue
+        out.append(f"\n{level} {name}\n\n{doc}\n")
+        rows = [(k, f) for k, f in section.model_fields.items() if not isinstance(f.default, BaseModel)]
+        if rows:
+            out.append("\n| setting | default | |\n|---|---|---|\n")
+        for key, field in rows:
             text = " ".join((field.description or "").split())
             text += "".join(_unread(mark) for mark in field.metadata if isinstance(mark, NotReadBy))
             default = "empty" if field.default == "" else f"`{field.default}`"

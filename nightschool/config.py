@@ -12,9 +12,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationError,
+    model_validator,
+)
 
 from nightschool.errors import ConfigError
 
@@ -68,6 +76,20 @@ def _known_rule(rule: str) -> str:
     return rule
 
 
+def _base_url(url: str) -> str:
+    """Raises ValueError, which must not quote the URL: it may have a secret in it, and errors are shown."""
+    if not url:
+        return url
+    try:
+        parsed = HttpUrl(url)
+    except ValidationError as e:
+        raise ValueError("not an http or https URL such as http://localhost:11434/v1") from e
+    if parsed.username or parsed.password or parsed.query or parsed.fragment:
+        # Settings are recorded with every dream, and go with a version that is exported.
+        raise ValueError("no user, password or query, please: a key belongs into OPENAI_API_KEY")
+    return str(parsed).rstrip("/")
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -117,6 +139,30 @@ class NightConfig(_Section):
     idle_minutes: int = Field(default=0, ge=0)
     """Minutes without a request after which the server starts a dream, within `night.hours` if they are set;
     0 does not wait for a pause."""
+
+
+class HelperConfig(_Section):
+    """Another model that writes the questions about what a session tells. Without one the model writes them
+    itself. A key, where the endpoint wants one, is read from the environment variable `OPENAI_API_KEY` of
+    the process that dreams, and is recorded nowhere."""
+
+    url: Annotated[str, AfterValidator(_base_url)] = ""
+    """Base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`. What a session tells
+    is sent there. Empty is no helper."""
+    model: str = ""
+    """Name of the model at that endpoint; both settings, or none."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.url) != bool(self.model):
+            raise ValueError("url and model go together: set both, or none")
+        return self
+
+
+class LessonsConfig(_Section):
+    """How sessions become lessons."""
+
+    helper: HelperConfig = HelperConfig()
 
 
 class OpsdConfig(_Section):
@@ -194,8 +240,9 @@ class LearnConfig(_Section):
     held_back: int = Field(default=32, ge=0)
     """Most further variations of a session's requests, which are never practised: half of them decide when
     training stops, half are the gate's probes."""
-    self_asked: int = Field(default=16, ge=0)
-    """Most questions that the model asks itself about a session whose requests cannot be varied by rules."""
+    self_asked: int = Field(default=48, ge=0)
+    """Number of questions that the model writes about each fact of a session, which cannot be varied by
+    rules; only the good ones among them are practised and measured with."""
     replay_tokens: int = Field(default=1024, ge=0)
     """Longest beginning of a session, in tokens, behind which its next answer is practised as well; later
     answers are practised only without the turns before them."""
@@ -225,6 +272,7 @@ class Config(_Section):
     model: ModelConfig = ModelConfig()
     serve: ServeConfig = ServeConfig()
     night: NightConfig = NightConfig()
+    lessons: LessonsConfig = LessonsConfig()
     learn: LearnConfig = LearnConfig()
     gate: GateConfig = GateConfig()
 

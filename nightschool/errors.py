@@ -46,6 +46,10 @@ class VersionError(NightschoolError):
     """A version is missing, damaged, not loaded, or does not answer as it was trained to."""
 
 
+class HelperError(NightschoolError):
+    """The helper (`lessons.helper`) cannot be asked, or wrote nothing of use. A dream does without it."""
+
+
 class DreamError(NightschoolError):
     """A dream cannot start or continue."""
 

@@ -117,19 +117,22 @@ class PracticeRequest:
 
     messages  the conversation to answer; it ends with a user turn or a tool's result
     kind      recorded: a request of the session by itself; replayed: the same one after the turns that were
-              before it; varied: one with other words or entities; asked: one that the model asked itself
+              before it; varied: one with other words or entities
     turns     how many of the last messages are the request; the teacher has the ones before (a system turn,
               the session until then) in its context already
     expected  the known right answer (of a twin, or of a recorded request whose answer was liked), or None
               if being right means agreeing with the teacher
+    names     of a fact: an answer in any words is right that names the first and none of the others; empty:
+              only `expected` is right
     """
 
     id: str
     session_id: str
     messages: tuple[Message, ...]
-    kind: Literal["recorded", "replayed", "varied", "asked"]
+    kind: Literal["recorded", "replayed", "varied"]
     turns: int = 1
     expected: str | None = None
+    names: tuple[str, ...] = ()
     tools: Tools = ()
 
 
@@ -152,15 +155,33 @@ class Understanding:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """One of the user's turns, for people, and what was made of it.
+
+    answer    the right answer, if it is known: to the turn by itself or, where it belongs to one before it,
+              in its place
+    role      how it relates to the turns before it and, where something is unknown about it, why
+    pattern   which one in `Lesson.understood` says how the answer is made
+    reliable  whether the teacher, asked again with all other exchanges in its context, gave the right answer;
+              None if it was not asked
+    """
+
+    request: str
+    answer: str | None
+    role: str
+    pattern: int | None = None
+    reliable: bool | None = None
+
+
+@dataclass(frozen=True)
 class Lesson:
     """What one session teaches.
 
     context    the session as chat turns, which only the teacher sees
     practice   the requests that are practised
     held_back  the requests that are not, to measure what was learned
-    facts      whether parts of the session cannot be varied by rules, so that the model must ask itself
-               about them
     understood what varies in it by example, for people
+    readings   the user's turns one by one, for people
     """
 
     session_id: str
@@ -169,8 +190,15 @@ class Lesson:
     held_back: tuple[PracticeRequest, ...]
     drops: tuple[Drop, ...] = ()
     tools: Tools = ()
-    facts: bool = False
     understood: tuple[Understanding, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def reliability(self) -> float | None:
+        """Share of the exchanges that the teacher gets right when they are left out of the session; None
+        where none was asked."""
+        asked = [reading.reliable for reading in self.readings if reading.reliable is not None]
+        return sum(asked) / len(asked) if asked else None
 
 
 @dataclass(frozen=True)
@@ -178,20 +206,27 @@ class Probe:
     """A request and its one right answer; the probe of a guard holds an answer that nobody wants.
 
     `prompt` and `answer` are tokens; `answer` ends with EOS if the model ended it itself. `text` is the last
-    turn of the request.
+    turn of the request; `names` as in `PracticeRequest`.
     """
 
     id: str
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
     text: str = ""
+    names: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Probe:
-        return cls(data["id"], tuple(data["prompt"]), tuple(data["answer"]), data["text"])
+        return cls(
+            data["id"],
+            tuple(data["prompt"]),
+            tuple(data["answer"]),
+            data["text"],
+            tuple(data.get("names", ())),
+        )
 
 
 @dataclass(frozen=True)

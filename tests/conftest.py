@@ -76,6 +76,14 @@ def tiny() -> HFModel:
     return HFModel(tiny_net(), tiny_tokenizer(), "tiny")
 
 
+@pytest.fixture
+def roomy() -> HFModel:
+    """A tiny random model with room for whole sessions: bytes are many tokens."""
+    net = tiny_net()
+    net.config.max_position_embeddings = 8192
+    return HFModel(net, tiny_tokenizer(), "tiny")
+
+
 @pytest.fixture(scope="session")
 def tiny_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model on disk, as `--model.id` takes it."""

@@ -39,7 +39,6 @@ SECOND = FIRST | {
     "learn.lr": "0.001",
     "learn.steps": "6",
     "learn.max_new_tokens": "6",
-    "learn.self_asked": "2",
 }
 OPSD, RLVR = {"learn.opsd.reference_steps": "2"}, {"learn.rlvr.group_size": "2"}
 RULES: dict[str, dict[str, str]] = {

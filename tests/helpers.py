@@ -33,15 +33,20 @@ QUICK = {
     "learn.round_steps": "2",
     "gate.kl_budget": "100",
 }
-SUM = ("How many are 12 and 45?", "n")  # letters that the random teacher is surer of than the student
-TOTAL = ("What is the total of 300 and 20?", "e")
+# Requests with letters for answers that the random teacher is surer of than the student: so many that, each
+# asked behind the others, there are enough checks for the gate.
+SUM = tuple(
+    t for n in ("12 and 45", "7 and 30", "500 and 6", "33 and 81") for t in (f"How many are {n}?", "n")
+)
+TOTAL = tuple(
+    t for n in ("300 and 20", "9 and 14", "62 and 5", "70 and 1") for t in (f"What is the total of {n}?", "e")
+)
 SCORE = -1.0  # nats: what the scripted model thinks of every token
 
 
-def like(store: Store, name: str, request: str, answer: str) -> None:
-    """A liked session of one exchange."""
-    turns = [Message("user", request), Message("assistant", answer)]
-    store.sessions.add(name, user=None, messages=turns, tools=())
+def like(store: Store, name: str, *texts: str) -> None:
+    """A liked session."""
+    store.sessions.add(name, user=None, messages=turns(*texts), tools=())
     store.feedback.rate(Feedback(f"f_{name}", name, "good"))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.config import RENAMED, Config, RlvrConfig, load, parse, sections
+from nightschool.config import RENAMED, Config, HelperConfig, RlvrConfig, load, parse, sections
 from nightschool.errors import ConfigError
 
 
@@ -44,6 +44,49 @@ def test_nested_keys_come_from_every_source(home: Path) -> None:
     env = {"NIGHTSCHOOL_LEARN__RLVR__GROUP_SIZE": "8"}
     assert load(env=env).learn.rlvr == RlvrConfig(kl_coef=0.3, group_size=8)
     assert load({"learn.rlvr.group_size": "9"}, env=env).learn.rlvr.group_size == 9
+
+
+HELPER = {"lessons.helper.url": "http://localhost:11434/v1", "lessons.helper.model": "qwen3"}
+
+
+def test_a_helper_comes_from_every_source(home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("[lessons.helper]\nurl = 'https://file.example/v1/'\nmodel = 'file'\n")
+    assert load(env={}).lessons.helper == HelperConfig(url="https://file.example/v1", model="file")
+    env = {"NIGHTSCHOOL_LESSONS__HELPER__URL": "http://env:1/v1", "NIGHTSCHOOL_LESSONS__HELPER__MODEL": "env"}
+    assert load(env=env).lessons.helper == HelperConfig(url="http://env:1/v1", model="env")
+    helper = load(HELPER, env=env).lessons.helper
+    assert (helper.url, helper.model) == ("http://localhost:11434/v1", "qwen3")
+    off = {"lessons.helper.url": "", "lessons.helper.model": ""}
+    assert load(off, env=env).lessons.helper == HelperConfig()
+
+
+@pytest.mark.parametrize("key", HELPER)
+def test_a_helper_is_an_address_and_a_model(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"^setting lessons\.helper: url and model go together"):
+        load({key: HELPER[key]}, env={})
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:11434/v1", "ftp://host/v1", "file:///v1", "http://a b", "http://"]
+)
+def test_a_helpers_address_is_http(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^setting lessons\.helper\.url: not an http or https URL"):
+        load(HELPER | {"lessons.helper.url": url}, env={})
+
+
+@pytest.mark.parametrize("url", ["http://sk-1@host/v1", "http://me:sk-1@host/v1", "http://host/v1?key=sk-1"])
+def test_a_key_in_a_helpers_address_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY") as refused:
+        load(HELPER | {"lessons.helper.url": url}, env={})
+    assert "sk-1" not in str(refused.value)
+
+
+def test_no_key_is_among_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    config = load(HELPER)
+    assert "sk-secret" not in repr(config.model_dump())
+    assert parse(config.model_dump()) == config  # as a dream records it
 
 
 @pytest.mark.parametrize("old", RENAMED)

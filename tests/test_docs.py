@@ -52,7 +52,7 @@ def test_settings_exist(page: str) -> None:
     known = {f"{name}.{key}" for name, section in sections() for key in section.model_fields}
     names = "|".join({name.split(".")[0] for name, _ in sections()})
     named = re.findall(rf"(?<![\w/.])(?:--)?((?:{names})(?:\.[a-z_]+)+)", code(page))
-    assert {name for name in named if not name.endswith(".py")} <= known
+    assert {name for name in named if not name.endswith((".py", ".json"))} <= known
 
 
 @pytest.mark.parametrize(

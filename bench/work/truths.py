@@ -248,11 +248,12 @@ def spec(messages: Sequence[Message], answer: str, group: str | None = None) -> 
     return CaseSpec(tuple(messages), answer, check, group)
 
 
-def says(question: str, name: str, among: Sequence[str], wording: str) -> CaseSpec:
-    """A question that is answered by naming this and none of the others."""
+def says(question: str, answer: str, name: str, among: Sequence[str], wording: str) -> CaseSpec:
+    """A question that is answered by naming this and none of the others; `answer` names it as the session
+    does."""
     others = "".join(rf"(?!.*{re.escape(other)})" for other in among if other != name)
     check = Check("regex", rf"(?s)^{others}.*{re.escape(name)}")
-    return CaseSpec((Message("user", question),), name, check, wording)
+    return CaseSpec((Message("user", question),), answer, check, wording)
 
 
 def call(name: str, **arguments: Any) -> str:

@@ -73,7 +73,8 @@ class Facts:
         def fresh(rng: random.Random) -> CaseSpec:
             wording = rng.choice(self.openers) + rng.choice(self.other)
             thing, said = rng.choice(list(known.items()))
-            return says(wording.format(thing), said, list(known.values()), wording)
+            answer = self.answer.format(thing, said)
+            return says(wording.format(thing), answer, said, list(known.values()), wording)
 
         return fresh
 
@@ -127,11 +128,14 @@ _ASKED = Facts(
 
 _TOPICS = {
     "Q-NETZ": "Das WLAN ist langsam|Der Router startet neu|Kein Internet im Keller|Das VPN bricht ab|"
-    "Das Netz fällt aus",
+    "Das Netz fällt aus|Der Server antwortet nicht|Die Webseite lädt nicht|Die Leitung ist gestört|"
+    "Das Modem blinkt rot",
     "Q-GELD": "Mein Gehalt fehlt|Die Spesen sind falsch|Der Bonus kam nicht an|Die Rechnung ist offen|"
-    "Der Lohn ist zu niedrig",
+    "Der Lohn ist zu niedrig|Die Steuer stimmt nicht|Der Vorschuss fehlt|Das Fahrgeld kam zu spät|"
+    "Die Überweisung ging schief",
     "Q-TÜR": "Die Tür klemmt|Mein Ausweis öffnet nicht|Das Schloss ist kaputt|Der Schlüssel ist weg|"
-    "Das Tor bleibt zu",
+    "Das Tor bleibt zu|Die Schranke geht nicht auf|Der Türcode ist falsch|Die Klingel ist stumm|"
+    "Die Klinke ist locker",
 }
 
 
@@ -154,7 +158,7 @@ def tickets(rng: random.Random, exchanges: int) -> Recorded:
 
     def fresh(rng: random.Random) -> CaseSpec:
         label = rng.choice(list(topics))
-        text = rng.choice(topics[label])
+        text = rng.choice([text for text in topics[label] if text not in known])
         request = fill(form, {"number": str(rng.randint(1000, 9999)), "text": text})
         return spec([Message("user", request)], label, text)
 
@@ -226,7 +230,8 @@ def told_value(
         def fresh(rng: random.Random) -> CaseSpec:
             who, value = rng.choice(list(known.items()))
             wording = rng.choice(openers) + rng.choice(other)
-            return says(fill(wording, {"person": who}), value, list(known.values()), wording)
+            asked, right = fill(wording, {"person": who}), fill(answer, {"person": who, "value": value})
+            return says(asked, right, value, list(known.values()), wording)
 
         return script.recorded(truth, fresh)
 

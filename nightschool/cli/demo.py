@@ -98,7 +98,8 @@ def check(result: dict[str, Any]) -> None:
 def _day_and_night(config: Config, home: Path, url: str, console: Console) -> dict[str, Any]:
     client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=600)
     session, chat = _morning(client, console)
-    httpx.post(f"{url}/v1/feedback", json={"session_id": session, "rating": "good"}).raise_for_status()
+    # From inside the chat: only so the server hears that the last answer was edited, too.
+    _ask(client, [*chat, {"role": "user", "content": "/good"}], LIVE, {"X-Session-Id": session})
     console.print("[green]thumbs up[/]\n")
 
     invoices = unseen(UNSEEN, config.learn.seed + 1)

@@ -92,8 +92,10 @@ def _numbers(step: StepReport) -> str:
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
-    """Print the verdict, its numbers and its reasons."""
+    """Print which sessions were set aside, the verdict, its numbers and its reasons."""
     numbers = outcome.verdict.numbers
+    for session, reason in outcome.numbers.get("set_aside", {}).items():
+        console.print(f"set aside: session {session}: {reason}", style="yellow", markup=False)
     for kind in ("new", "earlier"):
         for session, rates in numbers[kind].items():
             console.print(

@@ -119,8 +119,9 @@ def undo(session: SessionId, as_json: Json = False) -> None:
 
 @app.command()
 def lessons(context: typer.Context, session: SessionId, as_json: Json = False) -> None:
-    """Show what a dream would practise of SESSION, and what it would not and why."""
+    """Show what was understood of SESSION, and what a dream would practise of it, what not and why."""
     from nightschool.cli.preview import preview, print_preview
 
-    report = preview(config(context), home(), session)
+    with err.status("Loading the model, reading the session ..."):
+        report = preview(config(context), home(), session)
     print_json(report) if as_json else print_preview(report, out)

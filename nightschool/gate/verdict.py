@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from itertools import count
+from math import ceil, comb
 
 from nightschool.config import GateConfig
 from nightschool.types import Verdict
@@ -19,6 +20,19 @@ def sign_test(before: Passed, after: Passed) -> float:
     losses = sum(b and not a for b, a in zip(before, after, strict=True))
     changed = gains + losses
     return sum(comb(changed, k) for k in range(gains, changed + 1)) / float(2**changed)
+
+
+def least_probes(alpha: float) -> int:
+    """The fewest probes with which a lesson can pass the paired test by itself: if all of them improve."""
+    return next(k for k in count(1) if sign_test([False] * k, [True] * k) < alpha)
+
+
+def missing(probes: int, needed: int, exchanges: int) -> int:
+    """About how many more exchanges a lesson takes until it has as many probes as needed. New exchanges are
+    taken to yield as many as those that there are do, or one each where those yield none."""
+    if not probes:
+        return needed
+    return max(1, ceil(needed * exchanges / probes) - exchanges)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nightschool.engines.base import PromptAnswer, respond
+from nightschool.engines.base import PromptAnswer
+from nightschool.learn.belief import own_answers
 from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.rule import RuleContext
-from nightschool.lessons.evidence import content
 from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel, logprobs
+from nightschool.types import Lesson
 
 GAP = 0.05  # nats per token: a smaller gap is no lesson (chosen, not measured)
-SURE = -0.7  # mean log-probability of the teacher's answer to a question it asked itself (chosen: about 1/2)
 _TOGETHER = 16  # pairs scored in one forward
 
 
@@ -35,11 +35,13 @@ class Candidate:
     rejected_because: str | None = None  # None: it is practised
 
 
-def admit(context: RuleContext, sets: Sequence[PracticeSet]) -> list[tuple[PracticeSet, list[Candidate]]]:
-    """For each set (a stretch of one session; all have the same examples), the candidates that it teaches
-    best. Each one's example comes back with an answer, where the teacher ended its own, and the teacher's
-    hidden states for it."""
-    found = [_candidates(context, one) for one in sets]
+def admit(
+    context: RuleContext, parts: Sequence[Lesson], sets: Sequence[PracticeSet]
+) -> list[tuple[PracticeSet, list[Candidate]]]:
+    """For each set (taught by one of the parts, the stretches of a session; all have the same examples), the
+    candidates that it teaches best. Each one's example comes back with an answer, where the teacher ended its
+    own, and the teacher's hidden states for it."""
+    found = [_candidates(context, part, one) for part, one in zip(parts, sets, strict=True)]
     best = [max(range(len(sets)), key=lambda s: found[s][i].gap) for i in range(len(found[0]))]
     return [
         (one, [candidate for i, candidate in enumerate(found[s]) if best[i] == s])
@@ -67,10 +69,10 @@ class _View:
     right: bool
 
 
-def _candidates(context: RuleContext, practice: PracticeSet) -> list[Candidate]:
+def _candidates(context: RuleContext, lesson: Lesson, practice: PracticeSet) -> list[Candidate]:
     model, examples = context.model, practice.examples
-    own = _own_answers(context, practice)
-    answers = [e.answer or own[e.id][0] for e in examples]
+    own = own_answers(context, lesson, practice)
+    answers = [e.answer or own[e.id].tokens for e in examples]
     student = _views(model, context.live, [(e.student, a) for e, a in zip(examples, answers, strict=True)])
     behind = [(e.teacher, a) for e, a in zip(examples, answers, strict=True)]
     teacher = _views(model, practice.teacher, behind, practice.prefix)
@@ -81,36 +83,26 @@ def _candidates(context: RuleContext, practice: PracticeSet) -> list[Candidate]:
     if context.config.opsd.reference_fraction:
         shown = [(examples[i].informed or (), answers[i]) for i in unsure]
         informed = dict(zip(unsure, _views(model, practice.teacher, shown, practice.prefix), strict=True))
-    spoken = content(model.decode(practice.prefix.tokens))
     out = []
     for i, (example, answer) in enumerate(zip(examples, answers, strict=True)):
         view = informed.get(i, teacher[i])
-        said = example.kind != "asked" or _supported(example.text, model.decode(answer), spoken)
         settled = replace(
             example,
-            answer=answer if example.answer is not None or own[example.id][1] else None,
+            answer=answer if example.answer is not None or own[example.id].ended else None,
             informed=example.informed if i in informed else None,
             teacher_hidden_AW=view.hidden_AW,
         )
         gap = view.logprob - student[i].logprob
-        refusal = _refusal(example, gap, view, student[i]) if said else "the session does not say that"
-        out.append(Candidate(settled, answer, gap, refusal))
+        doubt = own[example.id].doubt if example.id in own else None
+        out.append(Candidate(settled, answer, gap, _refusal(gap, student[i]) or doubt))
     return out
 
 
-def _supported(question: str, answer: str, spoken: frozenset[str]) -> bool:
-    """Whether what an answer adds to its question was all said in the session."""
-    added = content(answer) - content(question)
-    return bool(added) and added <= spoken
-
-
-def _refusal(example: Example, gap: float, teacher: _View, student: _View) -> str | None:
+def _refusal(gap: float, student: _View) -> str | None:
     if student.right:
         return "the model does that already"
     if gap < GAP:
         return "the session does not help the model there"
-    if example.kind == "asked" and teacher.logprob < SURE:
-        return "the session does not answer that"
     return None
 
 
@@ -126,11 +118,3 @@ def _views(
         right = bool((logits_AV.argmax(-1) == answer_A).all())
         out.append(_View(hidden_AW, logprob, right))
     return out
-
-
-def _own_answers(context: RuleContext, practice: PracticeSet) -> dict[str, tuple[tuple[int, ...], bool]]:
-    """What the teacher says where no right answer is known, and whether it came to an end."""
-    unknown = [e for e in practice.examples if e.answer is None]
-    prompts, longest = [e.teacher for e in unknown], context.config.max_new_tokens
-    generations = respond(context.model, prompts, practice.teacher, longest, practice.prefix)
-    return {e.id: (tuple(g.tokens), g.finish == "stop") for e, g in zip(unknown, generations, strict=True)}

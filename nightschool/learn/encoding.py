@@ -8,9 +8,8 @@ from typing import Any
 
 from nightschool.config import LearnConfig
 from nightschool.learn.admission import Candidate, admit, report
-from nightschool.learn.examples import Example, PracticeSet, practice_set, stretches
+from nightschool.learn.examples import Example, PracticeSet, passed, practice_set, stretches
 from nightschool.learn.rule import RuleContext
-from nightschool.lessons.questions import ask
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
 
@@ -62,16 +61,13 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
     if not parts:
         requests = []  # nobody could teach them
-    if lesson.facts and parts:
-        share = -(-config.self_asked // len(parts))
-        requests += [q for part in parts for q in ask(model, part, share, version, config.seed)]
     held = {r.id: i for i, r in enumerate(lesson.held_back)}
     # A check with a known answer needs no teacher to be measured by.
     known = {r.id for r in lesson.held_back if r.expected is not None}
     sets, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), known)
     checks = [e.probe(e.answer or ()) for e in (sets[0].examples if sets else ()) if e.id in known]
     open_ = [_only(one, lambda e: e.id not in known) for one in sets]
-    admitted = admit(RuleContext(model, version, config), open_) if sets else []
+    admitted = admit(RuleContext(model, version, config), parts, open_) if sets else []
     candidates = [candidate for _, looked_at in admitted for candidate in looked_at]
     probes = [*checks, *(c.example.probe(c.answer) for c in candidates if c.example.id in held)]
     probes.sort(key=lambda probe: held[probe.id])
@@ -120,8 +116,11 @@ def _ceiling(model: HFModel, sets: Sequence[PracticeSet], checks: Collection[str
     if not checks:
         return None
     right = [
-        model.agrees(
-            [(e.teacher, e.answer or ()) for e in one.examples if e.id in checks], one.teacher, one.prefix
+        passed(
+            model,
+            [replace(e.probe(e.answer or ()), prompt=e.teacher) for e in one.examples if e.id in checks],
+            one.teacher,
+            one.prefix,
         )
         for one in sets
     ]

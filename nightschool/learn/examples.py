@@ -9,11 +9,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, Text, answers
+from nightschool.engines.base import Engine, Text, answers, respond
 from nightschool.errors import DreamError
+from nightschool.lessons.evidence import names_only
 from nightschool.models.cache import PrefixCache, common_length
 from nightschool.models.hf import HFModel
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
+
+_WORDY = 8  # tokens that an answer in other words may be longer than twice the known one (chosen)
 
 
 class Verifier(Protocol):
@@ -37,6 +40,18 @@ class Says:
 
 
 @dataclass(frozen=True)
+class Names:
+    """Right is what ends and names the first of `what` and none of the others, in any words."""
+
+    text: Text
+    what: tuple[str, ...]
+
+    def __call__(self, answer: Sequence[int]) -> float:
+        ended = bool(answer) and answer[-1] in self.text.eos
+        return float(ended and names_only(self.text.decode(answer), self.what))
+
+
+@dataclass(frozen=True)
 class Example:
     """One practice request, in tokens. The teacher's prompts stand behind the prefix of its set."""
 
@@ -49,6 +64,7 @@ class Example:
     kind: str = "recorded"  # of the practice request
     text: str = ""  # the request's last turn
     turns: int = 1  # messages that the request consists of
+    names: tuple[str, ...] = ()  # as in PracticeRequest
     teacher_hidden_AW: Tensor | None = None  # the teacher's hidden states that predict the reference
 
     def verify(self, answer: Sequence[int]) -> float:
@@ -59,7 +75,7 @@ class Example:
 
     def probe(self, answer: tuple[int, ...]) -> Probe:
         """The check that the student answers so."""
-        return Probe(self.id, self.student, answer, self.text if self.turns == 1 else "")
+        return Probe(self.id, self.student, answer, self.text if self.turns == 1 else "", self.names)
 
 
 @dataclass(frozen=True)
@@ -95,14 +111,21 @@ def practice_set(
             teacher=tuple(plain[shared:]),
             informed=tuple(informed[shared:]) if informed else None,
             answer=tuple(model.encode_answer(request.expected)) if request.expected is not None else None,
-            verifier=Says(model, request.expected) if request.expected is not None else None,
+            verifier=_verifier(model, request),
             kind=request.kind,
             text=request.messages[-1].content,
             turns=request.turns,
+            names=request.names,
         )
         for request, (student, plain, informed) in zip(requests, prompts, strict=True)
     )
     return PracticeSet(lesson.session_id, version, model.prefix(behind[0][:shared], version), examples)
+
+
+def _verifier(model: Text, request: PracticeRequest) -> Verifier | None:
+    if request.names:
+        return Names(model, request.names)
+    return Says(model, request.expected) if request.expected is not None else None
 
 
 def _prompts(
@@ -133,6 +156,23 @@ def answered(model: Engine, lesson: Lesson, texts: Sequence[str], version: str, 
     shared = common_length(prompts)
     prefix = model.prefix(prompts[0][:shared], version)
     return answers(model, [p[shared:] for p in prompts], version, longest, prefix)
+
+
+def passed(
+    model: Engine, probes: Sequence[Probe], version: str, prefix: PrefixCache | None = None
+) -> list[bool]:
+    """For each probe, whether greedy decoding behind `prefix` gives exactly its answer or, of a fact, one
+    that names it. Raises VersionError, ContextTooLong."""
+    if not probes:
+        return []
+    right = model.agrees([(p.prompt, p.answer) for p in probes], version, prefix)
+    open_ = [i for i, probe in enumerate(probes) if probe.names and not right[i]]
+    if open_:
+        longest = [2 * len(probes[i].answer) + _WORDY for i in open_]
+        given = respond(model, [probes[i].prompt for i in open_], version, max(longest), prefix)
+        for i, most, generation in zip(open_, longest, given, strict=True):
+            right[i] = bool(Names(model, probes[i].names)(generation.tokens[:most]))
+    return right
 
 
 def stretches(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from statistics import mean
-from typing import TypeVar
 
 from torch import Tensor
 
@@ -16,7 +14,6 @@ from nightschool.seeds import seed_of, shuffled
 
 Prompt = tuple[int, ...]
 NLL = Callable[[Sequence[PromptAnswer]], Sequence[float]]  # of each answer, in nats
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -104,11 +101,6 @@ def apportioned(weights: Sequence[float], count: int) -> list[int]:
         most = max(range(len(weights)), key=lambda i: weights[i] / (parts[i] + 1))
         parts[most] += 1
     return parts
-
-
-def in_turns(lessons: Sequence[Sequence[_T]]) -> list[_T]:
-    """The first of each lesson, the second of each, and so on."""
-    return [item for turn in zip_longest(*lessons) for item in turn if item is not None]
 
 
 def _turn(step: int, count: int, length: int) -> list[int]:

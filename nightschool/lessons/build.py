@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import cycle, islice
 
+from nightschool.lessons.asked import Asked, in_other_words
 from nightschool.lessons.atoms import TURN
+from nightschool.lessons.evidence import Said
 from nightschool.lessons.exchanges import Exchange, Thread, in_place, parts, standalone, threads
 from nightschool.lessons.hindsight import Hindsight
+from nightschool.lessons.labels import labelled
 from nightschool.lessons.patterns import Case, Pattern, Twin, patterns
+from nightschool.lessons.questions import Questions
+from nightschool.lessons.readings import readings
 from nightschool.lessons.values import draw
+from nightschool.seeds import in_turns
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Session, Understanding
 
-# English frames to ask the same again, the last resort for requests that no pattern covers; only for
-# sessions in plain Latin letters, where they do the least harm. To be replaced by questions that the model
-# asks itself.
-_REWORDINGS = (
-    "Please tell me: {}",
-    "Quick question: {}",
-    "Hi, {} Thanks.",
-    "Hello! {}",
-    "Could you help me? {}",
-    "One thing: {}",
-    "I need this now. {}",
-    "Sorry to bother you. {}",
-    "{} Thank you!",
-    "Hey, {}",
-    "Good morning. {}",
-    "A colleague asks: {}",
-    "{} Please answer.",
-    "Again for the record: {}",
-    "Tell me, {}",
-)
 SEPARATOR = f"\n{TURN}\n"  # joins the texts of several turns while they are looked at as one
 _SHOWN = 3  # twins of each pattern that people see
 _TRIES = 6  # draws for each twin that is wanted, before there are said to be no more
@@ -52,10 +38,14 @@ class Understood:
     drops: tuple[Drop, ...]
 
     @property
+    def explained(self) -> set[int]:
+        """Indices of the known exchanges that a pattern explains."""
+        return {k for pattern in self.patterns for k in pattern.cases}
+
+    @property
     def facts(self) -> list[Exchange]:
         """Exchanges with a known answer that no pattern explains."""
-        explained = {k for pattern in self.patterns for k in pattern.cases}
-        return [e for k, e in enumerate(self.known) if k not in explained]
+        return [e for k, e in enumerate(self.known) if k not in self.explained]
 
 
 def understand(
@@ -80,14 +70,17 @@ def understand(
     )
 
 
-def _made_alike(context: Sequence[Message], rejected: Collection[int]) -> frozenset[int]:
-    """Positions of user turns whose answers one pattern explains, were each of them a request of its own."""
+def _made_alike(context: Sequence[Message], rejected: Collection[int]) -> list[frozenset[int]]:
+    """Groups of positions of user turns, were each of them a request of its own: whose answers one pattern
+    explains, or that get labels."""
     starts = [i for i, m in enumerate(context) if m.role == "user"]
     each = [Thread((part,)) for part in parts(context)]
     first = [standalone(context, thread, rejected)[0] for thread in each]
     at = [i for i, e in enumerate(first) if e.answer is not None]
     found = patterns(_cases([first[i] for i in at]))
-    return frozenset(starts[at[k]] for pattern in found for k in pattern.cases)
+    groups = [frozenset(at[k] for k in pattern.cases) for pattern in found]
+    groups += labelled([Said(context[i].content, e.answer or "") for i, e in zip(starts, first, strict=True)])
+    return [frozenset(starts[i] for i in group) for group in groups]
 
 
 def _cases(exchanges: Sequence[Exchange]) -> list[Case]:
@@ -106,9 +99,11 @@ def build_lesson(
     rejected: Collection[int] = (),
     comments: Collection[int] = (),
     hindsight: Hindsight | None = None,
+    questions: Questions | None = None,
 ) -> Lesson:
     """A session's lesson: its own requests, each as if it opened the conversation and where it was asked, and
-    twins of them, some of which are held back. `rejected` and `comments` are as in `understand`.
+    twins of them or, for facts, other ways to ask, some of which are held back. `rejected` and `comments` are
+    as in `understand`.
 
     What is drawn depends on the settings and on what was said, not on the session's id, which is random. No
     request is both practised and held back, and no twin that is held back has only values that are practised.
@@ -116,11 +111,9 @@ def build_lesson(
     context = session.messages
     seen = understand(context, rejected, comments, hindsight)
     rng = random.Random(f"{seed}:{[m.to_json() for m in context]}")
-    facts = seen.facts
-    share = len(facts) / max(1, len(seen.known))
-    said_again = [e for e in facts for e in _reworded(e, context)]
-    rng.shuffle(said_again)
-    held_again, again = _split(said_again, round(share * held_back), round(share * variations))
+    facts = in_other_words(context, seen.threads, seen.facts, questions, comments)
+    share = len(facts.groups) / max(1, len(facts.groups) + len(seen.explained))
+    held_again, again = _split(facts.groups, round(share * held_back), round(share * variations), rng)
     counts = held_back - len(held_again), variations - len(again)
     held, practised = _twins(seen.patterns, counts, rng)
     drops = [*seen.drops]
@@ -132,7 +125,8 @@ def build_lesson(
             )
         )
 
-    def practice(name: str, exchange: Exchange, kind: str) -> PracticeRequest:
+    def practice(name: str, asked: Asked, kind: str) -> PracticeRequest:
+        exchange = asked.exchange
         return PracticeRequest(
             id=f"{session.id}/{name}",
             session_id=session.id,
@@ -140,29 +134,40 @@ def build_lesson(
             kind=kind,  # type: ignore[arg-type]
             turns=len(exchange.request),
             expected=exchange.answer,
+            names=asked.names,
             tools=session.tools,
         )
 
-    def twin_of(twin: Twin) -> Exchange:
+    def twin_of(twin: Twin) -> Asked:
         of = seen.known[twin.case]
-        return replace(of, request=_with_texts(of.request, twin.request), answer=twin.answer)
+        return Asked(replace(of, request=_with_texts(of.request, twin.request), answer=twin.answer))
 
-    in_turn = [e for thread in seen.threads for e in in_place(context, thread, rejected)]
+    system = tuple(m for m in context if m.role == "system")
+
+    def own(exchanges: Iterable[Exchange]) -> list[Asked]:
+        requests = (e for e in exchanges if e.request[-1].content not in facts.told)
+        return [Asked(e, facts.names.get(replace(e, before=system), ())) for e in requests]
+
+    # What nobody but the session says cannot be known when that is left out.
+    guessable = [e for e in seen.known if e not in facts.names]
+    reliable = hindsight.left_out(seen.threads, guessable) if hindsight else {}
+    by_itself = own(seen.exchanges)
+    in_turn = own(e for thread in seen.threads for e in in_place(context, thread, rejected))
     varied = [*map(twin_of, practised), *again]
     checks = [*map(twin_of, held), *held_again]
     return Lesson(
         session.id,
         context,
         practice=(
-            *(practice(f"r{i}", e, "recorded") for i, e in enumerate(seen.exchanges)),
-            *(practice(f"t{i}", e, "replayed") for i, e in enumerate(in_turn) if e not in seen.exchanges),
+            *(practice(f"r{i}", e, "recorded") for i, e in enumerate(by_itself)),
+            *(practice(f"t{i}", e, "replayed") for i, e in enumerate(in_turn) if e not in by_itself),
             *(practice(f"v{i}", e, "varied") for i, e in enumerate(varied)),
         ),
         held_back=tuple(practice(f"h{i}", e, "varied") for i, e in enumerate(checks)),
         drops=tuple(drops),
         tools=session.tools,
-        facts=bool(facts),
         understood=tuple(_explained(pattern, [*held, *practised], seen.known) for pattern in seen.patterns),
+        readings=readings(context, seen, rejected, reliable),
     )
 
 
@@ -176,22 +181,15 @@ def _explained(pattern: Pattern, twins: Sequence[Twin], known: Sequence[Exchange
     )
 
 
-def _reworded(exchange: Exchange, context: Sequence[Message]) -> list[Exchange]:
-    """A single request of the user in other frames."""
-    if len(exchange.request) > 1 or not all(m.content.isascii() for m in context):
-        return []
-    bare = exchange.request[0].content.strip()
-    texts = [frame.format(body) for frame in _REWORDINGS for body in (bare, bare.rstrip("?.!"))]
-    return [
-        replace(exchange, request=(replace(exchange.request[0], content=text),))
-        for text in dict.fromkeys(texts)
-    ]
-
-
-def _split(items: Sequence[Exchange], first: int, second: int) -> tuple[list[Exchange], list[Exchange]]:
-    """At most `first`, but no more than half, and at most `second` of the rest."""
-    first = min(first, len(items) // 2)
-    return list(items[:first]), list(items[first : first + second])
+def _split(
+    groups: Sequence[Sequence[Asked]], first: int, second: int, rng: random.Random
+) -> tuple[list[Asked], list[Asked]]:
+    """At most `first` and `second` of them, equal shares of all groups; of no group more than half comes
+    first."""
+    mixed = [rng.sample(group, len(group)) for group in groups]
+    held = in_turns([group[: len(group) // 2] for group in mixed])[:first]
+    rest = in_turns([[asked for asked in group if asked not in held] for group in mixed])[:second]
+    return held, rest
 
 
 def _twins(found: Sequence[Pattern], counts: tuple[int, int], rng: random.Random) -> list[list[Twin]]:

@@ -7,6 +7,7 @@ unknown, and with it the right answer to the request before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -42,17 +43,22 @@ class Judgement:
     settled: bool = True  # False: texts say too little, and hindsight may know better
 
 
-def judge(opening: Said, before: Said, now: Said) -> Judgement:
-    """Relate `now` to a thread: `opening` began it, `before` is its last exchange (often the same)."""
+def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) -> Judgement:
+    """Relate `now` to a thread: `opening` began it, `before` is its last exchange (often the same). `earlier`
+    are the openings of the threads before it."""
     if _repeats(opening.request, now.request):
         return Judgement(False, "replaced", "asks the same again")
-    if _parallel(opening, now):
+    told = _told(opening, before, now)
+    mends = told and _keeps_subject(opening, now)
+    if not mends and _parallel(opening, now) and not any(_same_thing(one, opening, now) for one in earlier):
         return Judgement(True, "stands", "asks the same about something else")
-    if _told(opening, before, now):
+    if told:
         return Judgement(False, "replaced", "the user says what the answer is")
     named = _names_its_subject(before, now)
     if not named and _same_said_otherwise(before, now):
         return Judgement(False, "replaced", "gives the same answer in another form")
+    if any(_as_before(one, now, (opening, before)) for one in earlier):
+        return Judgement(True, "stands", "asks the same as an earlier request about something else")
     brought = content(now.answer) - content(now.request)
     if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
         return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
@@ -68,10 +74,21 @@ def _names_its_subject(before: Said, now: Said) -> bool:
 def of_one_form(one: str, other: str) -> bool:
     """Whether two texts have at least FORM of the shorter one in common, in order, and somewhere each has
     something else in the other's place."""
-    a, b = sequence(one), sequence(other)
-    steps = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    return bool(_in_place(one, other))
+
+
+def _in_place(one: str, other: str) -> list[tuple[str, str]]:
+    """What two texts of one form have in each other's place; nothing where they are not of one form."""
+    a, b = _bare(one), _bare(other)
+    steps = SequenceMatcher(None, sequence(one), sequence(other), autojunk=False).get_opcodes()
     same = sum(end - start for step, start, end, _, _ in steps if step == "equal")
-    return same >= max(1, FORM * min(len(a), len(b))) and any(step == "replace" for step, *_ in steps)
+    if same < max(1, FORM * min(len(a), len(b))):
+        return []
+    return [
+        (one[a[i].start : a[j - 1].end], other[b[k].start : b[m - 1].end])
+        for step, i, j, k, m in steps
+        if step == "replace"
+    ]
 
 
 def _parallel(opening: Said, now: Said) -> bool:
@@ -79,6 +96,69 @@ def _parallel(opening: Said, now: Said) -> bool:
     asked."""
     own = frozenset(sequence(opening.request)) - frozenset(sequence(now.request))
     return of_one_form(opening.request, now.request) and not content(now.answer) & own
+
+
+def _keeps_subject(opening: Said, now: Said) -> bool:
+    """Whether a request and its answer both have all that the opening request and its answer have in common,
+    if anything."""
+    subject = content(opening.request) & content(opening.answer)
+    return bool(subject) and subject <= content(now.request) & content(now.answer)
+
+
+def _same_thing(one: Said, opening: Said, now: Said) -> bool:
+    """Whether a request names what `opening` asked about where an earlier one of that form asked about
+    something else: then only words around it are others."""
+    if not (content(opening.request) - content(one.request)) & content(now.request):
+        return False
+    places = " ".join(place for _, place in _in_place(one.request, opening.request))
+    about = _about(content(places), opening.answer)
+    return bool(about) and about <= content(now.request)
+
+
+def _about(own: frozenset[str], answer: str) -> frozenset[str]:
+    """What a request is about, of what is its own: that which its answer has, too, or else all."""
+    return own & content(answer) or own
+
+
+def _as_before(one: Said, now: Said, last: Sequence[Said]) -> bool:
+    """Whether a request is parallel to an earlier one, has nothing in common with the exchanges right before
+    it but what that one has in common with them, too, and its answer takes as much of what is asked about.
+
+    So it corrects nothing right before it, even where it does so in the form of an earlier request: then it
+    is about the same thing, or it supplies what the earlier request did not have to supply."""
+    said = frozenset[str]().union(*(content(text) for each in last for text in _texts(each)))
+    if not content(now.request) & said <= content(one.request):
+        return False
+    if not content(now.answer) & said <= content(one.answer) or not _parallel(one, now):
+        return False
+    was, new = (" ".join(texts) for texts in zip(*_in_place(one.request, now.request), strict=True))
+    return _taken(was, one.answer) == _taken(new, now.answer)
+
+
+def _taken(text: str, answer: str) -> tuple[bool, bool]:
+    """Whether an answer has anything of a text, and all of it."""
+    shared = content(text) & content(answer)
+    return bool(shared), shared == content(text)
+
+
+def asks_anew(one: Said, now: Said) -> bool:
+    """Whether `now` asks what an exchange further back asked, and is answered otherwise."""
+    return now.answer not in ("", one.answer) and _repeats(one.request, now.request)
+
+
+def reopens(one: Said, now: Said, common: frozenset[str]) -> bool:
+    """Whether `now` may correct an exchange further back: it names what only that request named (`common` is
+    what several did), and its answer has something of that answer which `now` did not supply."""
+    brought = content(now.answer) - content(now.request)
+    if now.answer == one.answer or not brought & content(one.answer):
+        return False
+    return bool(_about(content(one.request) - common, one.answer) & content(now.request))
+
+
+def shared(texts: Sequence[str]) -> frozenset[str]:
+    """The content that several texts have."""
+    counts = Counter(word for text in texts for word in content(text))
+    return frozenset(word for word, count in counts.items() if count > 1)
 
 
 def _repeats(one: str, other: str) -> bool:
@@ -129,6 +209,21 @@ def content(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def names(answer: str, what: str) -> bool:
+    """Whether an answer has all that `what` says, in any order and letter case."""
+    return content(what) <= content(answer)
+
+
+def names_only(answer: str, what: Sequence[str]) -> bool:
+    """Whether an answer names the first and none of the others."""
+    return names(answer, what[0]) and not any(names(answer, other) for other in what[1:])
+
+
 def sequence(text: str, marks: bool = False) -> Sequence[str]:
     """A text's atoms in order, in one letter case."""
-    return [atom.text.casefold() for atom in atoms(text) if marks or atom.kind != "mark"]
+    return [atom.text.casefold() for atom in (atoms(text) if marks else _bare(text))]
+
+
+def _bare(text: str) -> list[Atom]:
+    """A text's atoms without marks."""
+    return [atom for atom in atoms(text) if atom.kind != "mark"]

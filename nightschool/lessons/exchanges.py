@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from nightschool.engines.tools import render_assistant
-from nightschool.lessons.evidence import Earlier, Judgement, Said, judge
+from nightschool.lessons.evidence import Earlier, Judgement, Said, asks_anew, judge, reopens, shared
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.types import Drop, Message
+
+_EARLIER = 16  # threads before the last one whose form a request may have; bounds what a long session costs
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Part:
-    """A user's turn and all up to the next one: positions `start` to `end` of the session, and what becomes
-    of the answer before."""
+    """A user's turn and all up to the next one: positions `start` to `end` of the session, what becomes of
+    the answer before, and why it hangs on that (for people)."""
 
     start: int
     end: int
     earlier: Earlier = "stands"
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,14 @@ class Thread:
 def threads(
     context: Sequence[Message],
     comments: Collection[int] = (),
-    alike: Callable[[], Collection[int]] = frozenset,
+    alike: Callable[[], Collection[Collection[int]]] = tuple,
     hindsight: Hindsight | None = None,
 ) -> tuple[list[Thread], list[Drop]]:
     """A session's threads, and the user turns that begin none.
 
     `comments` are positions of user turns that say what was wrong with the answer before. `alike` gives
-    positions of user turns whose answers are known to be made in one way: none of them corrects another.
-    Where texts do not suffice, `hindsight` settles what it can."""
+    groups of positions of user turns whose answers are known to be made in one way: none of a group corrects
+    another. Where texts do not suffice, `hindsight` settles what it can."""
     found: list[Thread] = []
     drops: list[Drop] = []
     for part in parts(context):
@@ -73,13 +76,15 @@ def threads(
             found.append(Thread((part,)))
             continue
         thread = found[-1]
-        judgement = _judge(context, thread, part, comments, alike, hindsight)
+        judgement = _judge(context, found, part, comments, alike, hindsight)
+        if part.start not in comments:
+            found[:-1] = _doubted(context, found, part, judgement)
         if judgement.alone:
             if judgement.earlier == "unknown":
                 found[-1] = Thread(thread.parts, doubted=True)
             found.append(Thread((part,)))
         else:
-            joined = Part(part.start, part.end, judgement.earlier)
+            joined = Part(part.start, part.end, judgement.earlier, judgement.why)
             found[-1] = Thread((*thread.parts, joined))
             drops.append(Drop(context[part.start].content, judgement.why))
     return found, drops
@@ -93,27 +98,44 @@ def parts(context: Sequence[Message]) -> Iterator[Part]:
 
 def _judge(
     context: Sequence[Message],
-    thread: Thread,
+    found: Sequence[Thread],
     part: Part,
     comments: Collection[int],
-    alike: Callable[[], Collection[int]],
+    alike: Callable[[], Collection[Collection[int]]],
     hindsight: Hindsight | None,
 ) -> Judgement:
-    opening = thread.parts[0]
-    before = next(one for one in reversed(thread.parts) if one.start not in comments)
+    opening = found[-1].parts[0]
+    before = next(one for one in reversed(found[-1].parts) if one.start not in comments)
     if part.start in comments:
         return Judgement(False, "stands", "says what was wrong with the answer before")
     if not answered(context, part):
         return Judgement(False, "stands", "was not answered")
     if not answered(context, before):
         return Judgement(True, "stands", "follows a request without an answer")
-    judgement = judge(*(_said(context, one) for one in (opening, before, part)))
-    if judgement.earlier == "unknown" and {opening.start, part.start} <= {*alike()}:
+    earlier = [_said(context, one.parts[0]) for one in found[-1 - _EARLIER : -1]]
+    judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier)
+    if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))
         return hindsight.settle(judgement, *places)
     return judgement
+
+
+def _doubted(
+    context: Sequence[Message], found: Sequence[Thread], part: Part, judgement: Judgement
+) -> list[Thread]:
+    """The threads before the last one; those are doubted whose answer this part may correct."""
+    now = _said(context, part)
+    sure = judgement.settled and judgement.earlier != "unknown"  # what this part is about
+    asked = [context[thread.parts[0].start].content for thread in found]
+    common = shared(asked)
+    out = []
+    for request, thread in zip(asked, found[:-1], strict=False):
+        one = Said(request, _said(context, thread.right() or thread.parts[-1]).answer)
+        doubted = asks_anew(one, now) or (not sure and reopens(one, now, common))
+        out.append(replace(thread, doubted=thread.doubted or doubted))
+    return out
 
 
 def _said(context: Sequence[Message], part: Part) -> Said:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import mean
+from typing import TYPE_CHECKING
 
-from nightschool.engines.base import Engine
+from nightschool.engines.base import Engine, PromptAnswer
 from nightschool.engines.tools import render_assistant
 from nightschool.lessons.evidence import Judgement
 from nightschool.types import Message, Tools
+
+if TYPE_CHECKING:
+    from nightschool.lessons.exchanges import Exchange, Thread
 
 # Nats per token, from SmolLM2-135M on two dozen sessions of two requests in six languages (docs/log.md,
 # 2026-11-26). Asked again with the whole session in its context, it found the later answer likelier by -0.3
@@ -17,6 +21,7 @@ from nightschool.types import Message, Tools
 KEEPS = -0.5
 # Answers that follow something up lost 0.2 or more when other turns came between; others at most 0.12.
 HANGS = 0.2
+_LEFT_OUT = 8  # exchanges that are left out, one at a time
 _BETWEEN = (Message("user", "1 + 1 = ?"), Message("assistant", "2")) * 2
 
 
@@ -36,6 +41,24 @@ class Hindsight:
         if judgement.alone and judgement.earlier == "stands" and self._hangs(now):
             return replace(judgement, alone=False, why="needs what was said right before it")
         return judgement
+
+    def left_out(self, threads: Sequence[Thread], exchanges: Sequence[Exchange]) -> dict[Exchange, bool]:
+        """For some of the exchanges, whether the model answers just so when it is asked again with all of the
+        session but that thread in its context. (Leave one out: may it be believed elsewhere?)"""
+        opened = {self._context[t.parts[0].start].content: t for t in threads}
+        pairs: list[PromptAnswer] = []
+        asked: list[Exchange] = []
+        for exchange in exchanges[:: -(-len(exchanges) // _LEFT_OUT) or 1]:
+            thread = opened[exchange.request[0].content]
+            start, end = thread.parts[0].start, thread.parts[-1].end
+            others = [*self._context[:start], *self._context[end:]]
+            if any(m.role == "user" for m in others) and exchange.answer is not None:
+                prompt = self._model.encode([*others, *exchange.request], self._tools)
+                pairs.append((prompt, self._model.encode_answer(exchange.answer)))
+                asked.append(exchange)
+        fitting = [i for i, pair in enumerate(pairs) if self._fits([pair])]
+        right = self._model.agrees([pairs[i] for i in fitting], self._version) if fitting else []
+        return dict(zip((asked[i] for i in fitting), right, strict=True))
 
     def _keeps(self, earlier: tuple[int, int], now: tuple[int, int]) -> bool:
         """Whether the earlier answer is still likelier, by a margin, when its request is asked again now."""
@@ -60,6 +83,10 @@ class Hindsight:
             )
             for turns, answer in pairs
         ]
-        if max(len(prompt) + len(answer) for prompt, answer in encoded) > self._model.context_length:
+        if not self._fits(encoded):
             return None
         return [mean(logprobs) for logprobs in self._model.score(encoded, self._version)]
+
+    def _fits(self, pairs: Sequence[PromptAnswer]) -> bool:
+        longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
+        return longest <= self._model.context_length

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import groupby
 
-from nightschool.config import LearnConfig
+from nightschool.config import Config
 from nightschool.engines.base import Engine
+from nightschool.errors import HelperError
 from nightschool.lessons.build import build_lesson
 from nightschool.lessons.feedback import JudgedSession, apply_feedback, together
+from nightschool.lessons.helper import helper
 from nightschool.lessons.hindsight import Hindsight
+from nightschool.lessons.questions import Questions, Write
+from nightschool.lessons.writing import Writer
 from nightschool.types import BASE, Lesson, Session, Signal
+
+Prepare = Callable[[JudgedSession, Config, Engine | None, str], Lesson]  # as `prepare`
+
+# One for a process: an endpoint that failed is not asked again (`Helper.questions`).
+_helper = cache(helper)
+log = logging.getLogger(__name__)
 
 
 def heard(judged: Iterable[tuple[Session, Sequence[Signal]]]) -> list[JudgedSession]:
@@ -26,21 +38,44 @@ def heard(judged: Iterable[tuple[Session, Sequence[Signal]]]) -> list[JudgedSess
 
 
 def prepare(
-    judged: JudgedSession, config: LearnConfig, model: Engine | None = None, version: str = BASE
+    judged: JudgedSession, config: Config, model: Engine | None = None, version: str = BASE
 ) -> Lesson:
     """A judged session's lesson. It depends only on what was said and judged, on the settings, and on what
-    `version` of the model makes of it in hindsight; without a model, more is left unknown."""
-    session = judged.session
+    `version` of the model makes of it in hindsight and asks itself about it; without a model, more is left
+    unknown. The questions of a helper (`lessons.helper`) need not be the same another time."""
+    session, learn = judged.session, config.learn
     hindsight = Hindsight(model, version, session.messages, session.tools) if model else None
+    questions = _questions(session, config, model, version) if model else None
     return build_lesson(
         session,
-        seed=config.seed,
-        variations=config.variations,
-        held_back=config.held_back,
+        seed=learn.seed,
+        variations=learn.variations,
+        held_back=learn.held_back,
         rejected=judged.rejected,
         comments=judged.comments,
         hindsight=hindsight,
+        questions=questions,
     )
+
+
+def _questions(session: Session, config: Config, model: Engine, version: str) -> Questions:
+    writer, system = Writer(model, version), [m for m in session.messages if m.role == "system"]
+    write = _written_by(writer, config)
+    return Questions(model, version, writer, write, config.learn.self_asked, system, session.tools)
+
+
+def _written_by(writer: Writer, config: Config) -> Write:
+    """The helper writes the questions, and where it wrote none the model itself."""
+
+    def write(note: str, answer: str, count: int) -> Sequence[str]:
+        found, other = list[str](), _helper(config.lessons.helper)
+        try:
+            found = other.questions(note, answer, count) if other else []
+        except HelperError as e:
+            log.warning("%s; the model writes its own questions", e)
+        return found or writer.questions(note, answer, count, config.learn.seed)
+
+    return write
 
 
 def _circumstances(judged: JudgedSession) -> str:

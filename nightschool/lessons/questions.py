@@ -1,58 +1,94 @@
-"""Questions that the model asks itself about a session: more practice for facts that were mentioned once."""
+"""Questions that a model asks itself about a session's facts: more practice for what was said once.
+
+Written questions are often bad. One is admitted if it is about its fact and no other (it is likelier where
+that was noted than where nothing, or another fact, was), does not give the answer away, and if the teacher,
+who knows only that exchange, gives the recorded answer to it (round trip).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import takewhile
+import math
+from collections.abc import Callable, Sequence
 
-from nightschool.engines.base import Engine, respond
-from nightschool.lessons.evidence import content
-from nightschool.seeds import seed_of
-from nightschool.types import Lesson, Message, PracticeRequest
+from nightschool.engines.base import Engine, answers
+from nightschool.lessons.evidence import content, names
+from nightschool.lessons.facts import TELLS, Fact
+from nightschool.lessons.twins import occurrences
+from nightschool.lessons.writing import NOTHING, Writer
+from nightschool.types import Message, Tools
 
-# Choices that were never measured against others.
-_MAX_TOKENS = 40  # of a question
-_TEMPERATURE = 0.8
-_MIN_CONTENT = 2  # words (pairs of characters where there are no spaces); fewer are hardly a question
+# Nats by which a question is likelier where its fact was noted: good ones gained 7 and more, senseless ones
+# at most 7 (SmolLM2-135M, four facts; docs/log.md, 2026-11-27).
+SPECIFIC = 7.0
+_BORROWED = 24  # questions about other facts that are tried
+_RIVALS = 4  # other facts that a question is compared with
+_ANSWER = 24  # tokens of the teacher's answer that are looked at
 
-
-def ask(model: Engine, lesson: Lesson, count: int, version: str, seed: int) -> list[PracticeRequest]:
-    """Sample the user's next turn after the session `count` times, and return what is new in it: what speaks
-    of something in the session, and does not only repeat a turn of it.
-
-    Letting a model write the user's turn is Magpie's idea (arXiv 2406.08464). Asked to write questions, the
-    embedded model writes about anything but the session (docs/log.md, 11-25). Whether the session answers a
-    question is decided when practice is admitted (`learn.admission`).
-    """
-    # Two prompts that differ only in the user's words are alike up to where those begin.
-    prompt, other = (model.encode([*lesson.context, Message("user", x)], lesson.tools) for x in "AZ")
-    shared = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(prompt, other, strict=False))]
-    prefix, last = model.prefix(shared[:-1], version), (shared[-1],)
-    seeds = [seed_of(seed, lesson.session_id, "question", i) for i in range(count)]
-    prompts = [last] * count
-    answers = respond(model, prompts, version, _MAX_TOKENS, prefix, temperature=_TEMPERATURE, seeds=seeds)
-    whole = [a for a in answers if a.finish == "stop"]
-    questions = dict.fromkeys(q for a in whole if (q := _question(model.decode(a.tokens))))
-    turns = [content(m.content) for m in lesson.context]
-    spoken = frozenset().union(*turns)
-    system = tuple(m for m in lesson.context if m.role == "system")
-    return [
-        PracticeRequest(
-            id=f"{lesson.session_id}/q{i}",
-            session_id=lesson.session_id,
-            messages=(*system, Message("user", text)),
-            kind="asked",
-            tools=lesson.tools,
-        )
-        for i, text in enumerate(q for q in questions if _asks_anew(content(q), turns, spoken))
-    ]
+Write = Callable[[str, str, int], Sequence[str]]  # (a note, the answer, how many) -> questions
 
 
-def _question(text: str) -> str | None:
-    """The first line, if it is long enough to be a question or a request."""
-    line = text.strip().splitlines()[0].strip(' "') if text.strip() else ""
-    return line if len(content(line)) >= _MIN_CONTENT else None
+class Questions:
+    """Asks about the facts of one session: `write` writes `count` questions about each."""
+
+    def __init__(
+        self,
+        model: Engine,
+        version: str,
+        writer: Writer,
+        write: Write,
+        count: int,
+        system: Sequence[Message] = (),
+        tools: Tools = (),
+    ) -> None:
+        self._model, self._version, self.writer = model, version, writer
+        self._write, self._count = write, count
+        self._system, self._tools = tuple(system), tools
+
+    def about(self, fact: Fact, others: Sequence[Fact]) -> list[str]:
+        """The admitted questions, the most specific first. `others` are the session's other facts."""
+        written = self._write(fact.note, fact.says, self._count) if self._count else ()
+        askable = [q for q in dict.fromkeys(written) if _askable(q, fact)]
+        rivals = [o for o in others if o.note != fact.note and o.turned == fact.turned]
+        specific = self._specific(askable, fact, rivals[:_RIVALS])
+        return self.answered([q for q in specific if self.writer.tells(q) < TELLS], fact)
+
+    def borrowed(self, fact: Fact, asked: Sequence[tuple[Fact, str]]) -> list[str]:
+        """Questions about other facts, asked about this one: what has their subject in it, with this one's in
+        its place, as far as the teacher answers it."""
+        swapped = [_swapped(question, other.subject, fact.subject) for other, question in asked]
+        askable = [q for q in dict.fromkeys(swapped) if q and _askable(q, fact)]
+        return self.answered(askable[:_BORROWED], fact)
+
+    def _specific(self, questions: Sequence[str], fact: Fact, others: Sequence[Fact]) -> list[str]:
+        """Those that are likelier where the fact was noted than where nothing was, or another fact."""
+        own = dict(zip(questions, self.writer.asks(questions, fact.note, fact.says), strict=True))
+        gains = dict.fromkeys(questions, math.inf)
+        for other in (None, *others):
+            asked = [*gains]
+            given = (other.note, other.says) if other else NOTHING
+            found = zip(asked, self.writer.asks(asked, *given), strict=True)
+            gains = {q: gain for q, p in found if (gain := min(gains[q], own[q] - p)) >= SPECIFIC}
+        return sorted(gains, key=lambda q: -gains[q])
+
+    def answered(self, questions: Sequence[str], fact: Fact) -> list[str]:
+        """Those to which the teacher, with the exchange in its context, gives an answer that names it."""
+        turns = [*self._system, *fact.turns]
+        prompts = [self._model.encode([*turns, Message("user", q)], self._tools) for q in questions]
+        given = answers(self._model, prompts, self._version, _ANSWER) if prompts else []
+        return [q for q, answer in zip(questions, given, strict=True) if names(answer, fact.says)]
 
 
-def _asks_anew(asked: frozenset[str], turns: Sequence[frozenset[str]], spoken: frozenset[str]) -> bool:
-    return bool(asked & spoken) and not any(asked <= turn for turn in turns)
+def _askable(question: str, fact: Fact) -> bool:
+    """Whether a question speaks of its fact, does not give the answer away, and repeats no turn."""
+    asked = content(question)
+    repeated = any(asked == content(turn.content) for turn in fact.turns)
+    return bool(asked & fact.about) and not asked & content(fact.says) and not repeated
+
+
+def _swapped(question: str, subject: str, other: str) -> str | None:
+    """A question with another subject; None where it does not have its own, as whole words, just once."""
+    spans = occurrences(question, subject, ()) if subject and other else []
+    if len(spans) != 1:
+        return None
+    ((start, end),) = spans
+    return question[:start] + other + question[end:]

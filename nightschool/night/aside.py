@@ -34,8 +34,23 @@ class Aside:
                 raise  # nothing of one session
             except Exception as e:  # whatever it is: the other sessions are learned
                 log.warning("session %s is set aside", name(item), exc_info=True)
-                self.reasons |= dict.fromkeys(self._ids[name(item)], str(e) or type(e).__name__)
+                self._note(name(item), str(e) or type(e).__name__)
         return out
+
+    def unless(
+        self, refusal: Callable[[T], str | None], items: Iterable[T], name: Callable[[T], str]
+    ) -> list[T]:
+        """The items without refusal; the session of one that has a reason for it is set aside."""
+        out = []
+        for item in items:
+            if reason := refusal(item):
+                self._note(name(item), reason)
+            else:
+                out.append(item)
+        return out
+
+    def _note(self, name: str, reason: str) -> None:
+        self.reasons |= dict.fromkeys(self._ids[name], reason)
 
     def left(self, store: Store, plan: Plan, folder: Path) -> Plan:
         """The plan without them; a checkpoint in `folder` of more than that is removed. Raises DreamError

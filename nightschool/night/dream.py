@@ -3,7 +3,8 @@
     collect   liked sessions that the live version has not learned, bad ones that somebody commented on, and
               answers that were accepted or edited
     prepare   each becomes a lesson: practice, and practice that is held back
-    encode    the session's key-value cache once; what the teacher is better at is practised
+    encode    the session's key-value cache once; what the teacher is better at is practised; a session with
+              too little evidence for the gate is set aside
     remember  what earlier lessons are defended with, but for what the new sessions say otherwise
     learn     a learning rule (on-policy self-distillation), anchored; it stops on held-back practice, and
               goes back towards the live version as far as none of it is lost
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from nightschool.learn.encoding import encode
 from nightschool.learn.trainer import StepReport
-from nightschool.lessons.prepare import heard, prepare
+from nightschool.lessons.prepare import Prepare, heard, prepare
 from nightschool.models.hf import HFModel
 from nightschool.night.aside import Aside
 from nightschool.night.judge import Gate, gated, measured
@@ -38,7 +39,14 @@ from nightschool.store import Store
 
 
 def dream(
-    model: HFModel, store: Store, home: Path, plan: Plan, *, gate: Gate = gated, watch: Watch = UNWATCHED
+    model: HFModel,
+    store: Store,
+    home: Path,
+    plan: Plan,
+    *,
+    prepare: Prepare = prepare,
+    gate: Gate = gated,
+    watch: Watch = UNWATCHED,
 ) -> Outcome:
     """Run a dream that `queue.resume_or_start` planned, under `store.dreams.lock`.
 
@@ -46,7 +54,7 @@ def dream(
     damaged version, ...), after which the same dream can go on. However it ends is on record.
     """
     began, folder = time.perf_counter(), checkpoints(home, plan.id)
-    config, parent = plan.config.learn, plan.parent
+    settings, config, parent = plan.config, plan.config.learn, plan.parent
 
     def report(step: StepReport) -> None:
         store.dreams.note_progress(plan.id, vars(step))
@@ -62,19 +70,22 @@ def dream(
             sessions = heard(judged)
             aside = Aside(sessions)
             lessons = aside.each(
-                lambda one: prepare(one, config, model, parent), sessions, lambda one: one.session.id
+                lambda one: prepare(one, settings, model, parent), sessions, lambda one: one.session.id
             )
 
             watch.stage("encode")
             encoded = aside.each(
                 lambda one: encode(model, one, parent, config), lessons, lambda one: one.session_id
             )
+            encoded = aside.unless(
+                lambda one: gate.refusal(settings, one), encoded, lambda one: one.lesson.session_id
+            )
             if collect(store, plan, folder) == (plan, judged):
                 break
-        plan = aside.left(store, plan, folder)
         reports = {e.lesson.session_id: e.report() for e in encoded}
         aside_reports = {session: {"set_aside": reason} for session, reason in aside.reasons.items()}
         store.dreams.note_lessons(plan.id, reports | aside_reports)
+        plan = aside.left(store, plan, folder)
 
         watch.stage("remember")
         memory = remember(model, store, plan, encoded)
@@ -84,7 +95,7 @@ def dream(
         progress = learn(model, plan, encoded, memory.earlier, folder, report)
 
         watch.stage("judge")
-        verdict = gate(plan.config.gate, lambda: measured(model, plan, encoded, memory.earlier, guarded))
+        verdict = gate.verdict(settings.gate, lambda: measured(model, plan, encoded, memory.earlier, guarded))
         version = None
         if verdict.promote:
             watch.stage("keep")

@@ -11,12 +11,12 @@ from nightschool.engines.base import Engine
 from nightschool.errors import VersionError
 from nightschool.learn.encoding import EncodedLesson
 from nightschool.learn.examples import answered
-from nightschool.learn.replay import in_turns
 from nightschool.lessons.contradictions import contradicts, related
 from nightschool.lessons.exchanges import standalone, threads
 from nightschool.lessons.feedback import unwanted_answers
 from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
+from nightschool.seeds import in_turns
 from nightschool.store import Store
 from nightschool.types import Probe
 from nightschool.versions import files

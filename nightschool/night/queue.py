@@ -6,7 +6,7 @@ import os
 import shutil
 import traceback
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,13 +124,29 @@ def narrowed(store: Store, plan: Plan, sessions: tuple[str, ...], folder: Path) 
 
 def tried(store: Store, scope: str = SHARED) -> bool:
     """Whether a server that dreams by itself is done with all that is pending: a dream of it was rejected, or
-    promoted and then refused or rolled back, or LAUNCHES of them came to no end."""
+    promoted and then refused or rolled back, or LAUNCHES of them came to no end, and since then nobody has
+    said anything about these sessions (liking one that has grown says something)."""
     live = store.versions.live(scope)
     wanted = set(pending(store, live, scope))
-    same = [d for d in store.dreams.all(scope) if d.parent == live and set(d.sessions) == wanted]
-    if any(d.status in ("rejected", "promoted") for d in same):
+    same = [d for d in store.dreams.all(scope) if d.parent == live and _read(d) == wanted]
+    judged = _judged_at(store, wanted) if same else ""
+    if any(d.status in ("rejected", "promoted") and d.created_at >= judged for d in same):
         return True
-    return sum(d.launches for d in same) >= LAUNCHES
+    # A dream that is resumed reads what was said meanwhile.
+    return sum(d.launches for d in same if d.updated_at >= judged) >= LAUNCHES
+
+
+def _read(dream: Dream) -> set[str]:
+    """The sessions that a dream read: those it was for, and those that it set aside."""
+    aside = {session for session, report in (dream.lessons or {}).items() if "set_aside" in report}
+    return {*dream.sessions, *aside}
+
+
+def _judged_at(store: Store, sessions: Collection[str]) -> str:
+    """When these sessions were last rated, or an answer in them judged."""
+    stamps = [rating.created_at for s in sessions for rating in store.feedback.ratings(s)]
+    stamps += [signal.created_at for s in sessions for signal in store.feedback.signals(s)]
+    return max(stamps, default="")
 
 
 @contextmanager

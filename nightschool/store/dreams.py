@@ -105,9 +105,11 @@ class Dreams:
             transition(orm, dream_id, "running").sessions = list(sessions)
 
     def note_lessons(self, dream_id: str, lessons: dict[str, Any]) -> None:
-        """Record what is practised of each session and what is not, by session id."""
+        """Record what is practised of each session and what is not, by session id. What was recorded of other
+        sessions stays: a dream that is resumed does not read again what it set aside."""
         with self._database.writing() as orm:
-            transition(orm, dream_id, "running").lessons = lessons
+            row = transition(orm, dream_id, "running")
+            row.lessons = (row.lessons or {}) | lessons
 
     def note_progress(self, dream_id: str, progress: dict[str, Any]) -> None:
         """Record the numbers of its newest step."""

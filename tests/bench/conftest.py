@@ -1,22 +1,12 @@
-"""A tiny random model with room for whole sessions, and settings and probes that fit it."""
+"""Settings and probes that fit a tiny random model."""
 
 from typing import Any
 
 import pytest
 
 from nightschool.config import Config, parse
-from nightschool.models.hf import HFModel
-from tests.conftest import tiny_net, tiny_tokenizer
 
 TWO_STEPS = {"variations": 4, "held_back": 2, "self_asked": 2, "steps": 2}
-
-
-@pytest.fixture
-def roomy() -> HFModel:
-    """Bytes are many tokens, so the window must be wide."""
-    net = tiny_net()
-    net.config.max_position_embeddings = 8192
-    return HFModel(net, tiny_tokenizer(), "tiny")
 
 
 @pytest.fixture

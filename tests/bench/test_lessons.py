@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,25 @@ def test_cases_with_fresh_values_are_right_by_the_oracle_and_never_practised(kin
 @pytest.mark.parametrize(("kind", "lengths"), [("paquetes", {1, 3}), ("close-ticket", {1, 3, 5})])
 def test_every_answer_of_a_talk_is_a_case(kind: str, lengths: set[int]) -> None:
     assert {len(case.messages) for case in lessons.KINDS[kind].unseen(0)} == lengths
+
+
+def test_unseen_tickets_are_of_all_topics_and_none_is_in_the_session() -> None:
+    kind = lessons.KINDS["labels"]
+    for seed in range(8):
+        said = " ".join(m.content for m in kind.draw(seed).session.messages)
+        labels = Counter(case.answer for case in kind.unseen(seed))
+        assert len(labels) == 3
+        assert max(labels.values()) <= 24  # of 40: always the same label must not look like learning
+        for case in (*kind.unseen(seed), *kind.true_variations(seed, 60)):
+            assert case.group
+            assert case.group not in said
+
+
+def test_a_fact_is_answered_as_its_session_answers_it() -> None:
+    for name in ("told", "asked", "naisen", "sorular", "esoterika"):
+        kind = lessons.KINDS[name]
+        said = {m.content for m in kind.draw(0).session.messages}
+        assert {case.answer for case in kind.unseen(0)} <= said, name
 
 
 @kinds

@@ -1,5 +1,4 @@
-"""The demo on a tiny random model, whose last answer is noise: no pattern explains all three, and it learns
-nothing. But every door is gone through."""
+"""The demo on a tiny random model, which learns nothing in two steps. But every door is gone through."""
 
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def test_the_demo_measures_a_whole_day_and_night(tmp_path: Path, monkeypatch: py
     assert (result["version"], result["answering"]) == (None, "base")
     demo.print_result(result, console)
     shown = console.export_text()
-    for text in ("thumbs up", "step 2/2", "no probes: nothing shows", "2 unseen invoices"):
+    for text in ("thumbs up", "step 2/2", "held-back practice did not improve", "2 unseen invoices"):
         assert text in shown
-    with pytest.raises(NightschoolError, match="the gate rejected the dream: no probes"):
+    with pytest.raises(NightschoolError, match="the gate rejected the dream: held-back practice"):
         demo.check(result)

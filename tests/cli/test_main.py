@@ -112,6 +112,7 @@ def test_wrong_usage(run: Run, tmp_path: Path) -> None:
     one_line(run("sessions", "--learn.rlvr.size=1"), "setting learn.rlvr.size: there is no such setting")
     one_line(run("dream", "--learn.batch", "1"), "setting learn.batch is now called learn.batch_size")
     one_line(run("dream", "--learn.rlvr.group_size", "8"), "has no effect with learn.rule opsd")
+    one_line(run("lessons", "s", "--lessons.helper.model=m"), "setting lessons.helper: url and model go")
     one_line(run("import", str(tmp_path / "none.jsonl")), "No such file")
     one_line(run("rollback"), "nothing to go back to")
     one_line(run("rollback", "n@9"), "there is no version n@9")

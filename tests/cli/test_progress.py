@@ -58,7 +58,8 @@ def test_in_a_terminal_there_is_one_bar_that_goes_away() -> None:
 
 def printed(version: str | None, *reasons: str) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
-    print_outcome(Outcome("d_1", Verdict(not reasons, reasons, NUMBERS), version, 61.2), console)
+    aside = {"set_aside": {"few": "needs 3 more exchanges of this kind"}}
+    print_outcome(Outcome("d_1", Verdict(not reasons, reasons, NUMBERS), version, 61.2, aside), console)
     return console.export_text()
 
 
@@ -66,6 +67,7 @@ def test_the_verdict_is_printed_with_its_numbers() -> None:
     text = printed("n@1")
     assert "new lesson sum: 0.25 -> 1.00 of 12 held-back requests" in text
     assert "earlier lesson bills: 1.00 -> 0.95 of 8 held-back requests" in text
+    assert "set aside: session few: needs 3 more exchanges of this kind" in text
     assert "drift on unrelated requests: 0.042 nats per token" in text
     assert "promoted: n@1 is live (61 s)" in text
     rejected = printed(None, "drift [0.2]", "nothing improved")

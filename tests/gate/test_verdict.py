@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nightschool.config import GateConfig
-from nightschool.gate.verdict import Measured, judge, sign_test
+from nightschool.gate.verdict import Measured, judge, least_probes, missing, sign_test
 from nightschool.types import Verdict
 
 CONFIG = GateConfig()
@@ -24,6 +24,29 @@ def test_sign_test_by_hand() -> None:
         4 / 8
     )  # 2 gains of 3 changes
     assert sign_test([True, False], [True, False]) == 1.0
+
+
+@pytest.mark.parametrize(("alpha", "probes"), [(0.99, 1), (0.5, 2), (0.1, 4), (0.05, 5), (0.01, 7)])
+def test_the_fewest_probes_that_can_pass_by_hand(alpha: float, probes: int) -> None:
+    assert least_probes(alpha) == probes  # the smallest k with 2 ** -k < alpha
+
+
+@pytest.mark.parametrize(
+    ("probes", "exchanges", "more"),
+    [
+        (4, 2, 1),  # two each: three exchanges yield six
+        (2, 2, 3),  # one each: five yield five
+        (1, 3, 12),  # one of three: fifteen yield five
+        (4, 1, 1),  # two would yield eight
+        (0, 3, 5),  # nothing is known of the next ones but that they are asked
+        (0, 0, 5),
+        (4, 0, 1),  # whatever they came from
+    ],
+)
+def test_how_many_exchanges_are_missing_for_five_probes_by_hand(
+    probes: int, exchanges: int, more: int
+) -> None:
+    assert missing(probes, 5, exchanges) == more
 
 
 def test_promotes_what_was_learned_and_kept() -> None:

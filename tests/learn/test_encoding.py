@@ -26,9 +26,11 @@ def request(text: str, expected: str | None) -> PracticeRequest:
     return PracticeRequest("s/x", "s", (Message("user", text),), "recorded", 1, expected)
 
 
-def test_the_gap_is_how_much_surer_the_teacher_is(tiny: HFModel, tiny_set: PracticeSet) -> None:
+def test_the_gap_is_how_much_surer_the_teacher_is(
+    tiny: HFModel, lesson: Lesson, tiny_set: PracticeSet
+) -> None:
     context = RuleContext(tiny, BASE, CONFIG)
-    ((_, candidates),) = admit(context, [tiny_set])
+    ((_, candidates),) = admit(context, [lesson], [tiny_set])
     assert [s.example.id for s in candidates] == [d.id for d in tiny_set.examples]
     for candidate in candidates:
         plain = [*tiny_set.prefix.tokens, *candidate.example.teacher]
@@ -53,7 +55,7 @@ def test_what_the_model_does_already_is_not_practised(tiny: HFModel) -> None:
     made = practice_set(tiny, lesson, [request("hello", None)], BASE)
     (own,) = tiny.generate([GenerateRequest(made.examples[0].student, Sampling(3))])
     known = replace(made, examples=(replace(made.examples[0], answer=tuple(own.tokens)),))
-    ((_, (candidate,)),) = admit(RuleContext(tiny, BASE, CONFIG), [known])
+    ((_, (candidate,)),) = admit(RuleContext(tiny, BASE, CONFIG), [lesson], [known])
     assert candidate.rejected_because == "the model does that already"
 
 

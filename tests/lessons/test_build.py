@@ -5,13 +5,17 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightschool.lessons.build import build_lesson
-from nightschool.types import Lesson, Message, Session, ToolCall
+from nightschool.lessons.questions import Questions
+from nightschool.lessons.writing import Writer
+from nightschool.types import BASE, Lesson, Message, Session, ToolCall
+from tests.lessons.conftest import Reader
 
 
 def session(*texts: str, system: str | None = None) -> Session:
@@ -72,7 +76,6 @@ def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> No
             "The Oslo office is BADGER.",
         )
     )
-    assert made.facts
     assert made.held_back
     for request in (*made.practice, *made.held_back):
         asked = request.messages[-1].content.lower()
@@ -81,6 +84,67 @@ def test_a_fact_is_asked_in_other_words_and_never_made_of_other_entities() -> No
             request.expected
             == f"The {'Berlin office is KESTREL' if 'berlin' in asked else 'Oslo office is BADGER'}."
         )
+
+
+FACTS = (
+    ("Who leads the Ghent office?", "Mira Stone does."),
+    ("What opens the gate?", "Code 7731, of course."),
+    ("Our lawyer is Ines Corvo.", "Thank you."),
+)
+NEW = ("Mira", "Stone", "7731", "lawyer", "Ines", "Corvo")
+
+
+def facts_lesson(seed: int = 0, variations: int = 24, held_back: int = 9, written: int = 12) -> Lesson:
+    """Of three facts: about the first, `written` questions are admitted, about the last, which is told, 3."""
+    model = Reader(NEW, lambda prompt, version: "Mira Stone, Ines Corvo")
+
+    def write(note: str, answer: str, count: int) -> list[str]:
+        about = "How is the Ghent office led" if "Ghent" in note else "Is our lawyer known"
+        return [f"{about}, way {i}?" for i in range(count if "Ghent" in note else 3)]
+
+    questions = Questions(model, BASE, Writer(model, BASE), write, written)
+    of = session(*(text for both in FACTS for text in both), system="Be brief.")
+    return build_lesson(of, seed=seed, variations=variations, held_back=held_back, questions=questions)
+
+
+def test_facts_share_the_places_and_only_half_of_what_each_has_is_held_back() -> None:
+    made = facts_lesson()
+    practised = Counter(p.expected for p in made.practice if p.kind == "varied")
+    held = Counter(p.expected for p in made.held_back)
+    lead, gate, told = FACTS[0][1], FACTS[1][1], FACTS[2][0]
+    assert practised == {lead: 8, gate: 14, told: 2}  # of 12 questions, 26 places and 3 questions
+    assert held == {lead: 4, gate: 4, told: 1}
+    assert facts_lesson() == made
+    assert facts_lesson(seed=1) != made
+    few = facts_lesson(variations=6, held_back=3).practice
+    assert Counter(p.expected for p in few if p.kind == "varied") == {lead: 2, gate: 2, told: 2}
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 99), st.integers(0, 40), st.integers(0, 40), st.integers(0, 12))
+def test_what_is_asked_of_facts_never_leaks(seed: int, variations: int, held_back: int, written: int) -> None:
+    made = facts_lesson(seed, variations, held_back, written)
+    asked = [p.messages for p in (*made.practice, *made.held_back)]
+    assert len(asked) == len(set(asked))
+    assert len(made.held_back) <= held_back
+    assert len([p for p in made.practice if p.kind == "varied"]) <= variations
+
+
+def test_a_told_turn_is_no_request_wherever_it_stood() -> None:
+    made = facts_lesson()
+    assert FACTS[2][0] not in {p.messages[-1].content for p in (*made.practice, *made.held_back)}
+    assert [p.kind for p in made.practice if p.kind != "varied"] == ["recorded", "recorded", "replayed"]
+
+
+def test_every_request_about_a_fact_is_right_by_what_it_names() -> None:
+    made = facts_lesson()
+    says = {FACTS[0][1]: "Mira Stone", FACTS[1][1]: "7731", FACTS[2][0]: "Ines Corvo"}
+    for request in (*made.practice, *made.held_back):
+        assert request.expected
+        own, *others = request.names
+        assert own == says[request.expected]
+        ends = {"lawyer"} if own != "Ines Corvo" else set()  # the told fact's other end
+        assert {*others} == {*says.values(), *ends} - {own}
 
 
 def test_one_exchange_alone_is_never_twinned() -> None:

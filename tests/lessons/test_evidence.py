@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightschool.lessons.evidence import Said, content, judge, of_one_form
+from nightschool.lessons.evidence import Said, asks_anew, content, judge, of_one_form, reopens, shared
 
 Four = tuple[str, str, str, str]
 
@@ -153,3 +153,89 @@ def test_any_text_is_judged(four: Four) -> None:
     alone, earlier = judged(four)
     assert earlier in ("stands", "replaced", "unknown")
     assert not (alone and earlier == "replaced")
+
+
+# Three exchanges, of which the first two are known to be requests of their own.
+Six = tuple[str, str, str, str, str, str]
+OF_AN_EARLIER_FORM: list[Six] = [
+    (
+        *("Who leads Oporto?", "Oporto is led by Isla Garside."),
+        *("Sorry, one more: who leads Malaga?", "Malaga is led by Kirk Cobb."),
+        *("Thanks. And who leads Basel?", "Basel is led by Toby Eaves."),
+    ),
+    (
+        *("Quién abre Cádiz?", "Cádiz la abre Inés Mora."),
+        *("Perdona, otra cosa más: quién abre Soria?", "Soria la abre Luis Vega."),
+        *("Muy bien, gracias. Quién abre Lugo?", "Lugo la abre Eva Pons."),
+    ),
+    (
+        *("長崎の店長は誰？", "長崎の店長は森さんです。"),
+        *("すみませんが、ちょっともう一つだけお願いします。札幌の店長は誰？", "札幌の店長は林さんです。"),
+        *("ありがとう。仙台の店長は誰？", "仙台の店長は原さんです。"),
+    ),
+]
+# The third mends or follows up the second, in the form of the first.
+NOT_OF_ITS_OWN: list[Six] = [
+    (
+        *OF_AN_EARLIER_FORM[0][:4],
+        "No, who leads Malaga is Toby Eaves.",
+        "Apologies, Malaga is led by Toby Eaves.",
+    ),
+    (*OF_AN_EARLIER_FORM[0][:4], "I asked: who leads Malaga?", "Malaga is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[0][:4], "Malaga, I said: who leads this place?", "Malaga is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[0][:4], "But really, who leads it now?", "Malaga is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[0][:4], "But really, who leads it now?", "It is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[0][:4], "And who leads Kirk Cobb?", "Kirk Cobb is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[0][:4], "No, try again.", "Malaga is led by Toby Eaves."),
+    (*OF_AN_EARLIER_FORM[1][:4], "No es verdad, dime quién abre Soria", "Soria la abre Eva Pons."),
+    (*OF_AN_EARLIER_FORM[2][:4], "違います。札幌の店長は誰？", "札幌の店長は原さんです。"),
+    (
+        *("Label this: the wifi is down", "Topic: NETWORK"),
+        *("My salary is missing, and what is that?", "Topic: NETWORK"),
+        *("Label this: MONEY", "Topic: MONEY"),  # a value told in the form of a request
+    ),
+    (
+        *("Kategori: kapı açılmıyor", "Grup: KAPI"),
+        *("Maaşım bu ay eksik yattı, neden acaba?", "Grup: KAPI"),
+        *("Kategori: PARA", "Grup: PARA"),
+    ),
+]
+
+
+@pytest.mark.parametrize("six", OF_AN_EARLIER_FORM, ids=lambda six: six[4])
+def test_a_request_of_an_earlier_form_about_something_else_is_one_of_its_own(six: Six) -> None:
+    first, second, third = Said(*six[:2]), Said(*six[2:4]), Said(*six[4:])
+    judgement = judge(second, second, third, [first])
+    assert (judgement.alone, judgement.earlier) == (True, "stands")
+
+
+@pytest.mark.parametrize("six", NOT_OF_ITS_OWN, ids=lambda six: six[4])
+def test_an_earlier_form_makes_no_request_of_what_may_mend_the_answer_before(six: Six) -> None:
+    first, second, third = Said(*six[:2]), Said(*six[2:4]), Said(*six[4:])
+    judgement = judge(second, second, third, [first])
+    assert not judgement.alone
+    assert judgement.earlier in ("replaced", "unknown")
+
+
+@given(st.tuples(*[st.text("ab 1.京都", max_size=12)] * 6))
+def test_what_is_replaced_is_so_whatever_was_asked_earlier(six: Six) -> None:
+    first, second, third = Said(*six[:2]), Said(*six[2:4]), Said(*six[4:])
+    if judge(second, second, third).earlier == "replaced":
+        assert judge(second, second, third, [first]).earlier == "replaced"
+
+
+def test_a_turn_may_correct_an_exchange_further_back() -> None:
+    one = Said("Who leads Oporto?", "Oporto is led by Isla Garside.")
+    told = Said("Oh, and I meant Oporto, that is Toby Eaves.", "Oporto is led by Toby Eaves.")
+    common = shared([one.request, "Who leads Malaga?"])
+    assert reopens(one, told, common)
+    assert not reopens(one, Said("And Oporto again?", one.answer), common)
+    assert not reopens(one, Said("And Malaga?", "Malaga is led by Toby Eaves."), common)
+    assert not reopens(one, Said("How big is Oporto?", "200000"), common)
+
+
+def test_the_same_question_with_another_answer_is_asked_anew() -> None:
+    one = Said("第9周订12箱苹果。", "苹果 x12")
+    assert asks_anew(one, Said("第9周订12箱苹果。", "苹果 x12 @W9"))
+    assert not asks_anew(one, one)
+    assert not asks_anew(one, Said("第9周订12箱苹果。", ""))

@@ -1,5 +1,7 @@
 """Which turns are requests, and which answer would have been right for each."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from nightschool.lessons.exchanges import Exchange, Part, in_place, standalone, threads
@@ -23,7 +25,7 @@ def test_every_user_turn_that_follows_nothing_up_is_a_request() -> None:
 def test_a_correction_belongs_to_the_request_before_it(mending: str) -> None:
     context = turns(CORRECTED[0].content, CORRECTED[1].content, mending, CORRECTED[3].content)
     (thread,), (drop,) = threads(context)
-    assert thread.parts == (Part(0, 2), Part(2, 4, "replaced"))
+    assert thread.parts == (Part(0, 2), Part(2, 4, "replaced", drop.reason))
     assert (drop.what, drop.reason) == (mending, "gives the same answer in another form")
     assert [e.answer for e in standalone(context, thread)] == ["INV-20: Acme Ltd"]
 
@@ -43,10 +45,68 @@ def test_requests_that_are_answered_in_one_way_correct_nothing() -> None:
     context = turns(
         "Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent."
     )
-    found, _ = threads(context, alike=lambda: {0, 2})
+    found, _ = threads(context, alike=lambda: [{0, 2}])
     assert [e.answer for thread in found for e in standalone(context, thread)] == [
         m.content for m in context[1::2]
     ]
+
+
+def test_what_two_groups_are_answered_by_says_nothing_of_one_another() -> None:
+    context = turns(
+        "Who leads Ghent?", "Mira Stone leads Ghent.", "No, try again.", "Paul Verne leads Ghent."
+    )
+    (thread,), _ = threads(context, alike=lambda: [{0}, {2}])
+    assert thread.right() is None
+
+
+LEADERS = turns(
+    *("Who leads Oporto?", "Oporto is led by Isla Garside."),
+    *("Sorry, one more: who leads Malaga?", "Malaga is led by Kirk Cobb."),
+    *("Thanks. And who leads Basel?", "Basel is led by Toby Eaves."),
+    *("Okay, who leads Cork?", "Cork is led by Edith Kettle."),
+)
+
+
+def known(context: Sequence[Message]) -> dict[str, str | None]:
+    """Right answers by the requests that can be asked by themselves."""
+    return {
+        e.request[0].content: e.answer for thread in threads(context)[0] for e in standalone(context, thread)
+    }
+
+
+def test_openers_do_not_hide_that_requests_are_of_one_form() -> None:
+    assert known(LEADERS) == {a.content: b.content for a, b in zip(LEADERS[::2], LEADERS[1::2], strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ("Who leads Oporto?", "Oporto is led by Gwen Birch."),
+        ("No, who leads Oporto is Gwen Birch.", "Oporto is led by Gwen Birch."),
+        ("Oh, and Oporto, I meant: that is Gwen Birch.", "Sorry, Oporto is led by Gwen Birch."),
+    ],
+)
+def test_an_answer_that_is_corrected_later_than_the_next_turn_is_not_right(told: str, answer: str) -> None:
+    seen = known([*LEADERS, *turns(told, answer)])
+    assert seen["Who leads Oporto?"] in (None, answer)
+    assert seen["Thanks. And who leads Basel?"] == "Basel is led by Toby Eaves."
+    assert "Oh, and Oporto, I meant: that is Gwen Birch." not in seen
+
+
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ("Incorrect, it is Gwen Birch.", "Cork is led by Gwen Birch."),
+        ("No, who leads Cork is Gwen Birch", "Cork is led by Gwen Birch."),
+        ("Once more, please: who leads Cork?", "Cork is led by Gwen Birch."),
+        ("Das ist falsch.", "Cork is led by Gwen Birch."),
+    ],
+)
+def test_a_correction_is_one_however_many_requests_of_a_form_came_before(told: str, answer: str) -> None:
+    seen = known([*LEADERS, *turns(told, answer)])
+    assert seen["Okay, who leads Cork?"] in (None, answer)
+    assert told not in seen
+    assert len(seen) == 4
 
 
 def test_a_doubted_answer_is_not_right_though_the_question_after_it_stands_alone() -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from nightschool.engines.base import Prefix, PromptAnswer
 from nightschool.engines.scripted import ScriptedModel
+from nightschool.lessons.build import understand
 from nightschool.lessons.evidence import Earlier, Judgement
+from nightschool.lessons.exchanges import threads
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.types import BASE
 from tests.helpers import turns
@@ -57,3 +59,15 @@ def test_what_texts_settle_is_settled(earlier: Earlier) -> None:
 
 def test_what_was_replaced_stays_replaced() -> None:
     assert judged(False, "replaced", later=-9.0, far=9.0) == (False, "replaced")
+
+
+def test_what_one_pattern_explains_is_no_follow_up_whatever_hindsight_says() -> None:
+    context = turns(
+        *("Book room L85 on Friday at 15:05 for Gwen Hobbs.", "FRI 15:05 L85 G.H."),
+        *("Book room U10 on Wednesday at 11:35 for Ada Abbot.", "WED 11:35 U10 A.A."),
+        *("Book room B37 on Monday at 17:45 for Floyd Fenn.", "MON 17:45 B37 F.F."),
+        *("Book room X15 on Thursday at 11:20 for Isla Ingram.", "THU 11:20 X15 I.I."),
+    )
+    hindsight = Hindsight(Scored(later=0.0, far=0.3), BASE, context)
+    assert len(threads(context, hindsight=hindsight)[0]) == 1  # without the pattern, all hang on the first
+    assert len(understand(context, hindsight=hindsight).known) == 4

@@ -25,7 +25,7 @@ from nightschool.night import dream as dream_module
 from nightschool.night.dream import dream as dream_it
 from nightschool.night.judge import ungated
 from nightschool.night.outcome import Outcome
-from nightschool.night.queue import resume_or_start, tried
+from nightschool.night.queue import pending, resume_or_start, tried
 from nightschool.store import Store
 from nightschool.types import BASE, Feedback, Lesson
 from nightschool.versions import files
@@ -95,6 +95,23 @@ def test_a_session_with_which_something_fails_is_set_aside_and_the_others_are_le
         dream()  # alone, it is a dream that failed
     monkeypatch.undo()
     assert dream().version == "nightschool@2"
+
+
+def test_a_session_of_too_little_evidence_is_neither_learned_nor_rejected(store: Store, dream: Dream) -> None:
+    like(store, "bare", "注文は?", "はい。")  # one exchange: there are few other places
+    refused = "needs 1 more exchange of this kind"
+    with pytest.raises(DreamError, match=f"session bare: {refused}"):
+        dream()
+    (row,) = store.dreams.all()
+    assert (row.status, row.verdict, row.error) == ("failed", None, f"session bare: {refused}")
+    assert row.lessons == {"bare": {"set_aside": refused}}
+    assert pending(store, BASE) == ["bare"]
+
+    like(store, "sum", *SUM)
+    outcome = dream()
+    assert outcome.numbers["set_aside"] == {"bare": refused}
+    assert store.versions.get(str(outcome.version)).sessions == ("sum",)
+    assert pending(store, str(outcome.version)) == ["bare"]
 
 
 def test_a_second_night_goes_on_from_the_first_and_defends_it(store: Store, dream: Dream) -> None:

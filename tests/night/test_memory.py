@@ -19,7 +19,7 @@ from nightschool.types import BASE, SHARED, Feedback, Lesson, Message, Probe, Se
 from nightschool.versions import files
 from tests.helpers import promote
 
-LEARN = LearnConfig(variations=4, held_back=2)
+CONFIG = Config(learn=LearnConfig(variations=4, held_back=2))
 
 
 def answer(store: Store, name: str, request: str, text: str) -> str:
@@ -37,7 +37,7 @@ def answer(store: Store, name: str, request: str, text: str) -> str:
 
 def lessons_of(store: Store, *sessions: str) -> list[Lesson]:
     judged = [(store.sessions.judged(s), store.feedback.signals(s)) for s in sessions]
-    return [prepare(one, LEARN) for one in heard(judged)]
+    return [prepare(one, CONFIG) for one in heard(judged)]
 
 
 def test_answers_that_were_accepted_or_edited_are_lessons_too(store: Store) -> None:
@@ -92,7 +92,7 @@ def probe(id: str, text: str, said: str) -> dict[str, Any]:
 def classroom(*turns: str) -> EncodedLesson:
     roles = ("user", "assistant")
     messages = tuple(Message(roles[i % 2], t) for i, t in enumerate(turns))  # type: ignore[arg-type]
-    lesson = prepare(apply_feedback(Session("new", messages, rating="good")), LEARN)
+    lesson = prepare(apply_feedback(Session("new", messages, rating="good")), CONFIG)
     return EncodedLesson(lesson, (lesson,), (), (), (), None, (), ())
 
 

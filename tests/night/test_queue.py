@@ -6,8 +6,8 @@ from nightschool.config import Config
 from nightschool.errors import NothingToLearn
 from nightschool.night.queue import LAUNCHES, resume_or_start, tried
 from nightschool.store import Store
-from nightschool.types import BASE, Verdict
-from tests.helpers import SUM, TOTAL, like
+from nightschool.types import BASE, Feedback, Verdict
+from tests.helpers import SUM, TOTAL, like, turns
 
 
 def launch(store: Store) -> str:
@@ -32,6 +32,37 @@ def test_a_dream_that_breaks_off_is_tried_again_twice_and_no_more(store: Store, 
     assert len(store.dreams.all()) == (3 if ends == "failed" else 1)  # the others were resumed
     like(store, "total", *TOTAL)  # something new to learn
     assert not tried(store)
+
+
+def test_a_rejected_dream_that_set_a_session_aside_is_not_dreamt_again(store: Store) -> None:
+    like(store, "odd", *TOTAL)
+    like(store, "sum", *SUM)
+    dream = launch(store)
+    store.dreams.note_lessons(dream, {"odd": {"set_aside": "needs 5 more exchanges of this kind"}})
+    store.dreams.narrow(dream, ["sum"])
+    store.dreams.interrupt(dream, "the disk is full")
+    assert launch(store) == dream
+    store.dreams.note_lessons(dream, {"sum": {"practised": {}}})  # it was read for these alone
+    store.dreams.reject(dream, Verdict(False, ("drift",)))
+    assert store.dreams.get(dream).sessions == ("sum",)
+    assert tried(store)
+
+
+@pytest.mark.parametrize("ends", ["rejected", "failed"])
+def test_a_session_that_has_grown_and_is_liked_again_is_tried_again(store: Store, ends: str) -> None:
+    like(store, "sum", *SUM)
+    for _ in range(LAUNCHES):
+        dream = launch(store)
+        if ends == "failed":
+            store.dreams.fail(dream, "session sum: needs 5 more exchanges of this kind")
+    if ends == "rejected":
+        store.dreams.reject(dream, Verdict(False, ("drift",)))
+    assert tried(store)
+    store.sessions.sync("sum", turns(*SUM, *TOTAL), None)
+    assert tried(store)  # nobody has judged the new turns
+    store.feedback.rate(Feedback("again", "sum", "good"))
+    assert not tried(store)
+    assert len(store.sessions.judged("sum").messages) == len(SUM) + len(TOTAL)
 
 
 def test_what_was_promoted_and_taken_back_is_not_learned_again_by_itself(store: Store) -> None:

@@ -85,12 +85,12 @@ def test_teacher_and_student_are_aligned_token_by_token(
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, tiny_set: PracticeSet) -> None:
+def test_a_right_answer_is_taught_once_a_dream(tiny: HFModel, lesson: Lesson, tiny_set: PracticeSet) -> None:
     opsd = rule(tiny, 1.0)
     (rollouts,) = opsd.rollouts([[d for d in tiny_set.examples if d.answer][:2]], BASE, 0)
     ((_, asked),) = opsd.objectives(tiny_set, [rollouts])
     ((practice, candidates),) = admit(
-        RuleContext(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [tiny_set]
+        RuleContext(tiny, BASE, LearnConfig(opsd=OpsdConfig(reference_fraction=1.0))), [lesson], [tiny_set]
     )
     known = {candidate.example.id: candidate.example for candidate in candidates}
     tiny.hidden = None  # type: ignore[assignment,method-assign]  # to ask the teacher would fail

@@ -1,0 +1,111 @@
+"""When the teacher's own answer counts as right, where nobody knows the right one.
+
+It has to be right on what the session itself shows (each exchange asked again with all others in its context:
+leave one out), to say the same whatever order the session's exchanges come in, and to say it to this request
+rather than to any (contextual calibration, arXiv 2102.09690). Else its answer is a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from nightschool.engines.base import answers, respond
+from nightschool.learn.examples import PracticeSet
+from nightschool.learn.rule import RuleContext
+from nightschool.lessons.exchanges import threads
+from nightschool.models.hf import HFModel
+from nightschool.types import Lesson, Message, PracticeRequest
+
+RELIABLE = 0.8  # share of the exchanges left out (chosen, not measured)
+
+
+@dataclass(frozen=True)
+class OwnAnswer:
+    """What the teacher says, whether it came to an end, and why it is not to be believed, if so."""
+
+    tokens: tuple[int, ...]
+    ended: bool
+    doubt: str | None = None
+
+
+def own_answers(context: RuleContext, lesson: Lesson, practice: PracticeSet) -> dict[str, OwnAnswer]:
+    """The teacher's answers to the examples of which nobody knows the right one, by id. `lesson` has the
+    stretch of the session that the set is taught with."""
+    open_ = [e for e in practice.examples if e.answer is None]
+    if not open_:
+        return {}
+    model, longest = context.model, context.config.max_new_tokens
+    generations = respond(model, [e.teacher for e in open_], practice.teacher, longest, practice.prefix)
+    by_id = {request.id: request for request in (*lesson.practice, *lesson.held_back)}
+    requests = [by_id[e.id] for e in open_]
+    given = [tuple(g.tokens) for g in generations]
+    doubts = _doubts(model, practice.teacher, lesson, requests, given, longest)
+    return {
+        e.id: OwnAnswer(answer, g.finish == "stop", doubt)
+        for e, g, answer, doubt in zip(open_, generations, given, doubts, strict=True)
+    }
+
+
+def _doubts(
+    model: HFModel,
+    version: str,
+    lesson: Lesson,
+    requests: Sequence[PracticeRequest],
+    given: Sequence[tuple[int, ...]],
+    longest: int,
+) -> list[str | None]:
+    share = lesson.reliability
+    if share is not None and share < RELIABLE:
+        reason = f"when left out, only {share:.0%} of the session's exchanges are answered right"
+        return [reason] * len(requests)
+    said = [model.decode(answer).strip() for answer in given]
+    turned = _turned(lesson.context)
+    again = said if turned is None else _asked(model, version, lesson, turned, requests, longest)
+    gains = _gains(model, version, lesson, requests, given)
+    return [
+        "the teacher says something else when the session comes in another order"
+        if one != other
+        else "the teacher would say that to any request"
+        if gain <= 0
+        else None
+        for one, other, gain in zip(said, again, gains, strict=True)
+    ]
+
+
+def _asked(
+    model: HFModel,
+    version: str,
+    lesson: Lesson,
+    context: Sequence[Message],
+    requests: Sequence[PracticeRequest],
+    longest: int,
+) -> list[str]:
+    prompts = [model.encode([*context, *r.messages[-r.turns :]], lesson.tools) for r in requests]
+    return answers(model, prompts, version, longest)
+
+
+def _gains(
+    model: HFModel,
+    version: str,
+    lesson: Lesson,
+    requests: Sequence[PracticeRequest],
+    given: Sequence[tuple[int, ...]],
+) -> list[float]:
+    """How much likelier each answer is to its request than to an empty one, in nats per token."""
+    nothing = model.encode([*lesson.context, Message("user", "")], lesson.tools)
+    asked = [model.encode([*lesson.context, *r.messages[-r.turns :]], lesson.tools) for r in requests]
+    found = model.score([*zip(asked, given, strict=True), *((nothing, answer) for answer in given)], version)
+    means = [mean(logprobs) for logprobs in found]
+    return [own - prior for own, prior in zip(means[: len(given)], means[len(given) :], strict=True)]
+
+
+def _turned(context: Sequence[Message]) -> list[Message] | None:
+    """The session with its last thread first; None where it is one thread."""
+    found, _ = threads(context)
+    if len(found) < 2:
+        return None
+    system = [m for m in context if m.role == "system"]
+    rows = [context[t.parts[0].start : t.parts[-1].end] for t in found]
+    return [*system, *(m for row in reversed(rows) for m in row if m.role != "system")]
