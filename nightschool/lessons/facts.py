@@ -19,7 +19,9 @@ from nightschool.types import Message
 # Nats, from SmolLM2-135M on notes in four languages (docs/log.md, 2026-11-27): names, numbers and code words
 # were at -5.9 and below, the words around them above -5 where another note was of the same form.
 SURPRISE = -5.0  # an atom that is less likely is said only here
-TELLS = 1.0  # statements were likelier as notes than as questions by 1.2 to 4, requests by -5 to 0.8
+# Nats by which a told statement is at least likelier as a note than as a question: statements had -0.8 to 4,
+# requests -5.3 to 2.1.
+TELLS = 1.0
 _MOST = 4  # surprising parts of an answer: more is a text, not a fact
 _LONGEST = 300  # characters of a note
 _OTHERS = 12  # notes that are shown before one

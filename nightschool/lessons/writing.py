@@ -63,7 +63,11 @@ class Writer:
 
     def __init__(self, model: Engine, version: str) -> None:
         self._model, self._version = model, version
-        self._prefilled = lru_cache(_PREFIXES)(self._prefill)
+
+        def prefill(tokens: tuple[int, ...]) -> Prefix:
+            return model.prefix(tokens, version)
+
+        self._prefix = lru_cache(_PREFIXES)(prefill)  # knows nothing of self, so that both go at once
 
     def questions(self, note: str, answer: str, count: int, seed: int) -> list[str]:
         """About `count` questions for which `note` gives `answer`, many of them bad.
@@ -131,12 +135,8 @@ class Writer:
 
     def _behind(self, text: str) -> tuple[Prefix, tuple[int, ...]]:
         """A text as a prefix, but for its last token, which every prompt needs."""
-        return self._prefilled(text)
-
-    def _prefill(self, text: str) -> tuple[Prefix, tuple[int, ...]]:
-        """A text as a prefix, but for its last token, which every prompt needs."""
-        tokens = self._tokens(text)
-        return self._model.prefix(tokens[:-1], self._version), (tokens[-1],)
+        *tokens, last = self._tokens(text)
+        return self._prefix(tuple(tokens)), (last,)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._model.encode_answer(text)[:-1])
