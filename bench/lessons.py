@@ -21,8 +21,9 @@ from bench.work.truths import Kind, Recorded
 from bench.work.truths_aside import ASIDE
 from bench.work.truths_formats import FORMATS
 from bench.work.truths_talks import TALKS
-from nightschool.lessons.build import build_lesson
+from nightschool.engines.base import Engine
 from nightschool.lessons.feedback import apply_feedback
+from nightschool.lessons.prepare import prepare
 from nightschool.types import Lesson, PracticeRequest
 
 KINDS = {kind.name: kind for kind in (*FORMATS, *TALKS, *ASIDE)}
@@ -35,6 +36,7 @@ SHOWN = 5  # wrong answers of a kind that are kept in the result
 class Tally:
     """What was found about the sessions of one kind."""
 
+    model: Engine | None = None  # that writes questions and judges in hindsight
     sessions: int = 0
     failed: int = 0
     exchanges: int = 0
@@ -55,7 +57,7 @@ class Tally:
         self.exchanges += len(recorded.roles)
         began = time.perf_counter()
         try:
-            lesson = lesson_of(recorded, seed)
+            lesson = lesson_of(recorded, seed, self.model)
         except Exception as e:  # noqa: BLE001 - whatever it is, this session was not learned
             self.failed += 1
             self.examples.append({"seed": seed, "failed": repr(e)})
@@ -103,17 +105,11 @@ class Tally:
         }
 
 
-def lesson_of(recorded: Recorded, seed: int) -> Lesson:
+def lesson_of(recorded: Recorded, seed: int, model: Engine | None = None) -> Lesson:
     """What the product makes of a session."""
-    judged = apply_feedback(recorded.session, recorded.signals)
-    return build_lesson(
-        judged.session,
-        seed=seed,
-        variations=VARIATIONS,
-        held_back=HELD_BACK,
-        rejected=judged.rejected,
-        comments=judged.comments,
-    )
+    wanted = {"seed": seed, "variations": VARIATIONS, "held_back": HELD_BACK}
+    config = settings.with_learn(settings.config(), **wanted)
+    return prepare(apply_feedback(recorded.session, recorded.signals), config, model)
 
 
 def misjudged(recorded: Recorded, lesson: Lesson) -> tuple[list[str], list[str]]:
@@ -170,13 +166,18 @@ def main(
     kinds: Annotated[list[str] | None, typer.Argument(help="Names of kinds; all by default.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Sessions of each kind.")] = 8,
     aside: Annotated[bool, typer.Option(help="Measure with the kinds kept aside, too.")] = True,
+    with_model: Annotated[bool, typer.Option(help="With the model's hindsight and questions.")] = False,
     out: Annotated[Path | None, typer.Option(help="Keep the result as OUT.json and OUT.md.")] = None,
 ) -> None:
-    rows = []
+    rows, model = [], None
+    if with_model:
+        from nightschool.models import hf  # needs torch, which all the rest does not
+
+        model = hf.load(settings.config().model)
     for name in settings.chosen(kinds, list(KINDS)):
         if KINDS[name] in ASIDE and not (aside or kinds):
             continue
-        tally = Tally()
+        tally = Tally(model)
         for seed in range(seeds):
             tally.look(KINDS[name], seed)
         rows.append(tally.row(KINDS[name]))

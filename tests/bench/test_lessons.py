@@ -158,7 +158,9 @@ def test_a_wrong_known_answer_is_found(kind: str, monkeypatch: pytest.MonkeyPatc
     sound = lessons.lesson_of
     before = lessons.Tally()
     before.look(lessons.KINDS[kind], 0)
-    monkeypatch.setattr(lessons, "lesson_of", lambda recorded, seed: spoilt(sound(recorded, seed), "NO x1"))
+    monkeypatch.setattr(
+        lessons, "lesson_of", lambda recorded, seed, _: spoilt(sound(recorded, seed), "NO x1")
+    )
     after = lessons.Tally()
     after.look(lessons.KINDS[kind], 0)
     assert (after.known, after.wrong) == (before.known, before.wrong + 1)
@@ -199,7 +201,7 @@ def test_the_command_runs_on_two_kinds(tmp_path: Path, monkeypatch: pytest.Monke
     assert ran.exit_code == (1 if kept["totals"][-1]["wrong"] else 0)
     assert kept["totals"][-1]["known"] == sum(r["known"] for r in kept["rows"]) > 0
     sound = lessons.lesson_of
-    monkeypatch.setattr(lessons, "lesson_of", lambda recorded, seed: spoilt(sound(recorded, seed), "no"))
+    monkeypatch.setattr(lessons, "lesson_of", lambda recorded, seed, _: spoilt(sound(recorded, seed), "no"))
     assert CliRunner().invoke(command_line("lessons"), arguments).exit_code == 1
 
 
