@@ -45,6 +45,7 @@ def run(config: Config, home: Path) -> None:
     listening = listen(config.serve.host, config.serve.port)
     host, port = listening.getsockname()[:2]
     application = build(config, home)
+    listening.listen()  # who reads the next line and connects at once waits for uvicorn, and is not refused
     print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
     # Seconds; with the default of 5 ms, decoding waits for so long whenever an answer is being sent.
     sys.setswitchinterval(0.0005)

@@ -1,12 +1,16 @@
 """How model, store and server are put together, and a dream that is started beside them."""
 
 import json
+import re
+import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from nightschool import app
@@ -40,6 +44,22 @@ def test_a_taken_port_is_reported(host: str) -> None:
         taken.listen()
         with pytest.raises(NightschoolError, match=r"cannot listen on .*: choose another with --serve\.port"):
             app.listen(host, taken.getsockname()[1])
+
+
+def test_who_reads_where_it_serves_can_connect_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[bool] = []
+
+    def connect(line: str, **_: object) -> None:
+        host, port = re.findall(r"http://([\d.]+):(\d+)/v1", line)[0]
+        with socket.create_connection((host, int(port))):
+            connected.append(True)
+
+    monkeypatch.setattr(app, "build", lambda *_: None)
+    monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)
+    monkeypatch.setattr(app, "print", connect, raising=False)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: [one.close() for one in sockets])
+    app.run(load({"serve.port": "0"}, env={}), home)
+    assert connected == [True]
 
 
 def test_a_dream_runs_in_a_process_of_its_own_and_is_not_started_by_itself_again(
