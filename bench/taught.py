@@ -97,8 +97,7 @@ def true_practice(kind: Kind) -> Prepare:
         cases = kind.true_variations(learn.seed, wanted)
         # Where there are fewer, they are parted in the same proportion.
         practised = len(cases) - len(cases) * learn.held_back // max(1, wanted)
-        asks_nothing = config.model_copy(update={"learn": learn.model_copy(update={"self_asked": 0})})
-        lesson = prepare(judged, asks_nothing, model, version)
+        lesson = prepare(judged, settings.with_learn(config, self_asked=0), model, version)
         return with_variations(lesson, cases[:practised], cases[practised:])
 
     return prepare_truly

@@ -8,15 +8,15 @@ rather than to any (contextual calibration, arXiv 2102.09690). Else its answer i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
-from nightschool.engines.base import answers, respond
-from nightschool.learn.examples import PracticeSet
+from nightschool.engines.base import respond
+from nightschool.learn.examples import PracticeSet, answered, behind
 from nightschool.learn.rule import RuleContext
 from nightschool.lessons.exchanges import threads
 from nightschool.models.hf import HFModel
-from nightschool.types import Lesson, Message, PracticeRequest
+from nightschool.types import Lesson, Message
 
 RELIABLE = 0.8  # share of the exchanges left out (chosen, not measured)
 
@@ -39,9 +39,9 @@ def own_answers(context: RuleContext, lesson: Lesson, practice: PracticeSet) -> 
     model, longest = context.model, context.config.max_new_tokens
     generations = respond(model, [e.teacher for e in open_], practice.teacher, longest, practice.prefix)
     by_id = {request.id: request for request in (*lesson.practice, *lesson.held_back)}
-    requests = [by_id[e.id] for e in open_]
+    asked = [by_id[e.id].messages[-e.turns :] for e in open_]
     given = [tuple(g.tokens) for g in generations]
-    doubts = _doubts(model, practice.teacher, lesson, requests, given, longest)
+    doubts = _doubts(model, practice.teacher, lesson, asked, given, longest)
     return {
         e.id: OwnAnswer(answer, g.finish == "stop", doubt)
         for e, g, answer, doubt in zip(open_, generations, given, doubts, strict=True)
@@ -52,18 +52,19 @@ def _doubts(
     model: HFModel,
     version: str,
     lesson: Lesson,
-    requests: Sequence[PracticeRequest],
+    asked: Sequence[Sequence[Message]],
     given: Sequence[tuple[int, ...]],
     longest: int,
 ) -> list[str | None]:
     share = lesson.reliability
     if share is not None and share < RELIABLE:
         reason = f"when left out, only {share:.0%} of the session's exchanges are answered right"
-        return [reason] * len(requests)
+        return [reason] * len(asked)
     said = [model.decode(answer).strip() for answer in given]
-    turned = _turned(lesson.context)
-    again = said if turned is None else _asked(model, version, lesson, turned, requests, longest)
-    gains = _gains(model, version, lesson, requests, given)
+    again, turned = said, _turned(lesson.context)
+    if turned is not None:
+        again = answered(model, replace(lesson, context=tuple(turned)), asked, version, longest)
+    gains = _gains(model, version, lesson, asked, given)
     return [
         "the teacher says something else when the session comes in another order"
         if one != other
@@ -74,30 +75,17 @@ def _doubts(
     ]
 
 
-def _asked(
-    model: HFModel,
-    version: str,
-    lesson: Lesson,
-    context: Sequence[Message],
-    requests: Sequence[PracticeRequest],
-    longest: int,
-) -> list[str]:
-    prompts = [model.encode([*context, *r.messages[-r.turns :]], lesson.tools) for r in requests]
-    return answers(model, prompts, version, longest)
-
-
 def _gains(
     model: HFModel,
     version: str,
     lesson: Lesson,
-    requests: Sequence[PracticeRequest],
+    asked: Sequence[Sequence[Message]],
     given: Sequence[tuple[int, ...]],
 ) -> list[float]:
     """How much likelier each answer is to its request than to an empty one, in nats per token."""
-    nothing = model.encode([*lesson.context, Message("user", "")], lesson.tools)
-    asked = [model.encode([*lesson.context, *r.messages[-r.turns :]], lesson.tools) for r in requests]
-    found = model.score([*zip(asked, given, strict=True), *((nothing, answer) for answer in given)], version)
-    means = [mean(logprobs) for logprobs in found]
+    prefix, (*prompts, nothing) = behind(model, lesson, [*asked, (Message("user", ""),)], version)
+    pairs = [*zip(prompts, given, strict=True), *((nothing, answer) for answer in given)]
+    means = [mean(logprobs) for logprobs in model.score(pairs, version, prefix)]
     return [own - prior for own, prior in zip(means[: len(given)], means[len(given) :], strict=True)]
 
 

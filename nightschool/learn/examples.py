@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, Text, answers, respond
+from nightschool.engines.base import Engine, Prefix, Text, answers, respond
 from nightschool.errors import DreamError
 from nightschool.lessons.evidence import names_only
 from nightschool.models.cache import PrefixCache, common_length
@@ -148,14 +148,24 @@ def _prompts(
     )
 
 
-def answered(model: Engine, lesson: Lesson, texts: Sequence[str], version: str, longest: int) -> list[str]:
-    """What `version` says to each of these user turns with the session in its context."""
-    prompts = [model.encode([*lesson.context, Message("user", t)], lesson.tools) for t in texts]
-    if not prompts:
-        return []
+def behind(
+    model: Engine, lesson: Lesson, asked: Sequence[Sequence[Message]], version: str
+) -> tuple[Prefix, list[list[int]]]:
+    """The session prefilled once, and what of each prompt stands behind it: one at least, each the session
+    and then these turns."""
+    prompts = [model.encode([*lesson.context, *turns], lesson.tools) for turns in asked]
     shared = common_length(prompts)
-    prefix = model.prefix(prompts[0][:shared], version)
-    return answers(model, [p[shared:] for p in prompts], version, longest, prefix)
+    return model.prefix(prompts[0][:shared], version), [prompt[shared:] for prompt in prompts]
+
+
+def answered(
+    model: Engine, lesson: Lesson, asked: Sequence[Sequence[Message]], version: str, longest: int
+) -> list[str]:
+    """What `version` says to each of these turns with the session in its context."""
+    if not asked:
+        return []
+    prefix, prompts = behind(model, lesson, asked, version)
+    return answers(model, prompts, version, longest, prefix)
 
 
 def passed(

@@ -45,7 +45,8 @@ class Understood:
     @property
     def facts(self) -> list[Exchange]:
         """Exchanges with a known answer that no pattern explains."""
-        return [e for k, e in enumerate(self.known) if k not in self.explained]
+        explained = self.explained
+        return [e for k, e in enumerate(self.known) if k not in explained]
 
 
 def understand(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal
 
 from nightschool.lessons.alignment import subsequence
@@ -192,6 +193,7 @@ def _texts(said: Said) -> tuple[str, str]:
     return said.request, said.answer
 
 
+@lru_cache(maxsize=4096)
 def content(text: str) -> frozenset[str]:
     """What a text speaks of: its atoms without marks. Of scripts without spaces, pairs of neighbours: single
     characters are in nearly every text."""

@@ -102,7 +102,7 @@ def _facts(writer: Writer, one: Noted, others: Sequence[str]) -> Iterator[Fact]:
         yield Fact(one.text, says, subject, one.exchange, turns)
         if subject:
             yield Fact(one.text, subject, says, one.exchange, turns, turned=True)
-    elif 2 <= len(asked) <= _MOST and writer.tells(one.request) >= TELLS:
+    elif 2 <= len(asked) <= _MOST and writer.tells([one.request])[0] >= TELLS:
         statement = replace(one.exchange, answer=one.request)
         ends = sorted(sorted(asked, key=_strength)[:2], key=lambda part: part.start)
         for part, other in (ends[::-1], ends):

@@ -50,14 +50,15 @@ class Questions:
         askable = [q for q in dict.fromkeys(written) if _askable(q, fact)]
         rivals = [o for o in others if o.note != fact.note and o.turned == fact.turned]
         specific = self._specific(askable, fact, rivals[:_RIVALS])
-        return self.answered([q for q in specific if self.writer.tells(q) < TELLS], fact)
+        tells = self.writer.tells(specific)
+        return self._answered([q for q, t in zip(specific, tells, strict=True) if t < TELLS], fact)
 
     def borrowed(self, fact: Fact, asked: Sequence[tuple[Fact, str]]) -> list[str]:
         """Questions about other facts, asked about this one: what has their subject in it, with this one's in
         its place, as far as the teacher answers it."""
         swapped = [_swapped(question, other.subject, fact.subject) for other, question in asked]
         askable = [q for q in dict.fromkeys(swapped) if q and _askable(q, fact)]
-        return self.answered(askable[:_BORROWED], fact)
+        return self._answered(askable[:_BORROWED], fact)
 
     def _specific(self, questions: Sequence[str], fact: Fact, others: Sequence[Fact]) -> list[str]:
         """Those that are likelier where the fact was noted than where nothing was, or another fact."""
@@ -70,7 +71,7 @@ class Questions:
             gains = {q: gain for q, p in found if (gain := min(gains[q], own[q] - p)) >= SPECIFIC}
         return sorted(gains, key=lambda q: -gains[q])
 
-    def answered(self, questions: Sequence[str], fact: Fact) -> list[str]:
+    def _answered(self, questions: Sequence[str], fact: Fact) -> list[str]:
         """Those to which the teacher, with the exchange in its context, gives an answer that names it."""
         turns = [*self._system, *fact.turns]
         prompts = [self._model.encode([*turns, Message("user", q)], self._tools) for q in questions]

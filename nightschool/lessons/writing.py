@@ -91,12 +91,12 @@ class Writer:
 
     def asks(self, questions: Sequence[str], note: str, answer: str) -> list[float]:
         """The log-probability (nats) of each question, where `note` gives `answer`."""
-        return self._likely(_asking(0, note, answer), questions) if questions else []
+        return self._likely(_asking(0, note, answer), questions)
 
-    def tells(self, text: str) -> float:
-        """How much likelier (nats) a text is as a note than as a question."""
-        as_note = self._likely(_shown(0) + "Note:", [text])
-        return as_note[0] - self.asks([text], *NOTHING)[0]
+    def tells(self, texts: Sequence[str]) -> list[float]:
+        """How much likelier (nats) each text is as a note than as a question."""
+        pairs = zip(self._likely(_shown(0) + "Note:", texts), self.asks(texts, *NOTHING), strict=True)
+        return [as_note - as_question for as_note, as_question in pairs]
 
     def surprises(self, note: str, others: Sequence[str]) -> list[tuple[Atom, float]]:
         """The log-probability (nats) of each atom of a note behind other notes."""
@@ -116,6 +116,8 @@ class Writer:
         ]
 
     def _likely(self, shown: str, texts: Sequence[str]) -> list[float]:
+        if not texts:
+            return []
         before, last = self._behind(shown)
         pairs = [(last, self._tokens(f" {text}\n")) for text in texts]
         return [sum(logprobs) for logprobs in self._model.score(pairs, self._version, before)]

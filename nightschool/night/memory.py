@@ -18,7 +18,7 @@ from nightschool.measure.probes import passed
 from nightschool.night.queue import Plan
 from nightschool.seeds import in_turns
 from nightschool.store import Store
-from nightschool.types import Probe
+from nightschool.types import Message, Probe
 from nightschool.versions import files
 
 FORMAT = 1  # of lessons.json; files of before it had a number are read as 1
@@ -130,7 +130,8 @@ def _contradicted(
         exchanges = [e for thread in threads(context)[0] for e in standalone(context, thread)]
         doubtful = [p for p in probes if related(p.text, context)]
         texts = list(dict.fromkeys(p.text for p in doubtful))
-        answers = dict(zip(texts, answered(model, part, texts, live, ANSWER), strict=True))
+        asked = [[Message("user", text)] for text in texts]
+        answers = dict(zip(texts, answered(model, part, asked, live, ANSWER), strict=True))
         for probe in doubtful:
             was, now = model.decode(probe.answer).strip(), answers[probe.text]
             if contradicts(probe.text, was, now, context, exchanges):

@@ -39,7 +39,7 @@ def test_a_teacher_that_errs_on_the_session_is_not_believed_beyond_it(tiny: HFMo
 
 
 def test_an_answer_that_hangs_on_the_order_is_a_guess(tiny: HFModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(belief, "_asked", lambda *_: ["something else"])
+    monkeypatch.setattr(belief, "answered", lambda *_: ["something else"])
     assert (
         doubt(tiny, lesson(True)) == "the teacher says something else when the session comes in another order"
     )

@@ -84,7 +84,8 @@ def test_how_likely_a_question_is_behind_a_note(roomy: HFModel) -> None:
 
 def test_a_statement_is_likelier_as_a_note() -> None:
     writer = Writer(Reader(), BASE)
-    assert writer.tells("Our lawyer is Ines Corvo.") > 0 > writer.tells("Who is our lawyer?")
+    told, asked = writer.tells(["Our lawyer is Ines Corvo.", "Who is our lawyer?"])
+    assert told > 0 > asked
     assert writer.asks(["Who?"], *NOTHING) == [-100.0]
 
 
