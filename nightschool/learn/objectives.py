@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer
+from nightschool.learn.correction import corrected
 from nightschool.learn.losses import Divergence, reverse_kl
 from nightschool.models.base import Trainable
 
@@ -27,14 +28,19 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Distil:
-    """Be like the teacher: `weight` times the mean divergence over all tokens."""
+    """Be like the teacher, corrected where the right token is known: `weight` times the mean divergence over
+    all tokens."""
 
     teacher_NW: Tensor  # the teacher's final hidden states that predict the tokens
     divergence: Divergence
     weight: float = 1.0
+    right_N: Tensor | None = None  # the right tokens, where they are known; -1 elsewhere
 
     def __call__(self, model: Trainable, tokens: slice, student_CV: Tensor) -> tuple[Tensor, Tensor]:
-        loss_C, gradient_CV = self.divergence(model.logits(self.teacher_NW[tokens]), student_CV)
+        teacher_CV = model.logits(self.teacher_NW[tokens])
+        if self.right_N is not None:
+            teacher_CV = corrected(teacher_CV, self.right_N[tokens])
+        loss_C, gradient_CV = self.divergence(teacher_CV, student_CV)
         return loss_C, gradient_CV.mul_(self.weight / len(self.teacher_NW))
 
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from nightschool.config import LearnConfig
 from nightschool.engines.base import GenerateRequest, PromptAnswer, Sampling, respond
 from nightschool.learn import losses
+from nightschool.learn.correction import UNKNOWN, right_next
 from nightschool.learn.examples import Example, PracticeSet
+from nightschool.learn.losses import Divergence
 from nightschool.learn.objectives import Distil, LossBatch
 from nightschool.learn.rollouts import Rollout
 from nightschool.models.hf import HFModel
@@ -103,7 +105,20 @@ class RuleContext:
         )
         return [tuple(generation.tokens) for generation in generations]
 
-    def distil(self, teacher_hidden: Sequence[Tensor]) -> Distil:
-        """The objective to be like the teacher on all these answers, by the divergence of the settings."""
+    def right(self, taught: Sequence[tuple[Example, Sequence[int]]]) -> Tensor:
+        """The right token at each place of these answers, or UNKNOWN [tokens of all answers]."""
+        use = self.config.opsd.reference_fraction > 0
+        tokens = [t if use else UNKNOWN for e, answer in taught for t in right_next(e, answer)]
+        return torch.tensor(tokens, device=self.model.device)
+
+    def distil(
+        self, taught: Sequence[tuple[Example, Sequence[int], Tensor]], divergence: Divergence | None = None
+    ) -> Distil:
+        """The objective to be like the teacher, corrected, on all these answers: each with its example and
+        the teacher's hidden states that predict it. The divergence is that of the settings by default."""
         opsd = self.config.opsd
-        return Distil(torch.cat(list(teacher_hidden)), losses.divergence(opsd.divergence, opsd.top_k))
+        return Distil(
+            torch.cat([hidden_AW for _, _, hidden_AW in taught]),
+            divergence or losses.divergence(opsd.divergence, opsd.top_k),
+            right_N=self.right([(example, answer) for example, answer, _ in taught]),
+        )

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from nightschool.engines.base import PromptAnswer
 from nightschool.learn.examples import PracticeSet
 from nightschool.learn.losses import forward_kl
-from nightschool.learn.objectives import Distil, LossBatch
+from nightschool.learn.objectives import LossBatch
 from nightschool.learn.rollouts import Rollout
 from nightschool.learn.rules.opsd import OPSD
 
@@ -28,9 +26,11 @@ class Refining(OPSD):
         refined = iter(zip(pairs, self._context.teacher_hidden(practice, pairs), strict=True))
         batches: list[LossBatch] = []
         for step in rollouts:
-            mine = [(r.example.student, *next(refined)) for r in step]
-            objective = Distil(torch.cat([hidden_AW for _, _, hidden_AW in mine]), forward_kl)
-            batches.append(([(student, answer) for student, (_, answer), _ in mine], objective))
+            mine = [
+                (r.example, answer, hidden_AW) for r in step for (_, answer), hidden_AW in [next(refined)]
+            ]
+            objective = self._context.distil(mine, forward_kl)
+            batches.append(([(example.student, answer) for example, answer, _ in mine], objective))
         return batches
 
     def refine(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> list[PromptAnswer]:

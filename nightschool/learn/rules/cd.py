@@ -37,7 +37,7 @@ class CD:
         return [
             (
                 [(r.example.student, self._answered[r.example.id][0]) for r in step],
-                self._context.distil([self._answered[r.example.id][1] for r in step]),
+                self._context.distil([(r.example, *self._answered[r.example.id]) for r in step]),
             )
             for step in rollouts
         ]

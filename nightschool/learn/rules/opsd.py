@@ -46,7 +46,11 @@ class OPSD:
     def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
         hidden = self._hidden(practice, [r for step in rollouts for r in step])
         return [
-            ([r.pair for r in step], self._context.distil([next(hidden) for _ in step])) for step in rollouts
+            (
+                [r.pair for r in step],
+                self._context.distil([(r.example, r.answer, next(hidden)) for r in step]),
+            )
+            for step in rollouts
         ]
 
     def _hidden(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> Iterator[Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nightschool.engines.base import PromptAnswer
+from nightschool.learn.correction import corrected
 from nightschool.learn.examples import PracticeSet
 from nightschool.learn.rollouts import Rollout
 from nightschool.learn.rules._refining import Refining
@@ -27,7 +28,13 @@ class FromError(Refining):
         own = [i for i, r in enumerate(rollouts) if not r.is_reference]
         hidden = context.teacher_hidden(practice, [(prompts[i], rollouts[i].answer) for i in own])
         sound = {
-            i: first_mistake(context.model.logits(hidden_AW), rollouts[i].answer)
+            i: first_mistake(
+                corrected(
+                    context.model.logits(hidden_AW),
+                    context.right([(rollouts[i].example, rollouts[i].answer)]),
+                ),
+                rollouts[i].answer,
+            )
             for i, hidden_AW in zip(own, hidden, strict=True)
         }
         kept = {i: rollouts[i].answer[:n] for i, n in sound.items() if n < len(rollouts[i].answer)}
