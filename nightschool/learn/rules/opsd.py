@@ -2,7 +2,8 @@
 
 For trajectories y that the student itself sampled:
     loss = mean over tokens of D( teacher(. | session, request, y<t) || student(. | request, y<t) )
-(arXiv 2306.13649 for on-policy distillation; the teacher here is the same model, better informed.)
+(arXiv 2306.13649 for on-policy distillation; the teacher here is the same model, better informed, and
+corrected where the right answer is known: learn/correction.py.)
 """
 
 from __future__ import annotations
