@@ -171,9 +171,9 @@ class OpsdConfig(_Section):
 
     reference_fraction: float = Field(default=0.5, ge=0, le=1)
     """Fraction of the rollouts that are replaced by the reference answer (the known right one, else the
-    teacher's own) if there is one; `cd`, `sft` and `rlvr` replace none. If it is above 0, a teacher that is
-    wrong by itself also sees the known answer, and is corrected where it doubts it, under every rule; 0 turns
-    all of that off."""
+    teacher's own) if there is one; `cd`, `sft` and `rlvr` replace none. If it is above 0, the teacher is
+    corrected where it doubts the known answer, and under the `trd` rules sees that, too, where it is wrong by
+    itself; 0 turns all of that off."""
     reference_steps: Annotated[int, _OPSD_AND_TRD] = Field(default=8, ge=0)
     """Number of first steps in which every request that has a reference answer is practised with it, since
     early rollouts teach little; no effect if `learn.opsd.reference_fraction` is 0."""

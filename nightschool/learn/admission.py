@@ -1,4 +1,5 @@
-"""What is worth practising: only where the teacher, session in context, is measurably better.
+"""What is worth practising: where the right answer is known, whatever the student does not say by itself;
+else only where the teacher, session in context, is measurably better.
 
 The in-context gap of a practice request is how much surer the teacher is of the right answer (the known one,
 else the teacher's own) than the student, in nats per token.
@@ -6,6 +7,7 @@ else the teacher's own) than the student, in nats per token.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -76,29 +78,25 @@ def _candidates(context: RuleContext, lesson: Lesson, practice: PracticeSet) -> 
     student = _views(model, context.live, [(e.student, a) for e, a in zip(examples, answers, strict=True)])
     behind = [(e.teacher, a) for e, a in zip(examples, answers, strict=True)]
     teacher = _views(model, practice.teacher, behind, practice.prefix)
-    # Show the reference only to a teacher that is wrong without it: shown in the middle of a tool flow it
-    # skips a step (docs/log.md, 2026-11-25).
-    unsure = [i for i, e in enumerate(examples) if e.informed and not teacher[i].right]
-    informed = {}
-    if context.config.opsd.reference_fraction:
-        shown = [(examples[i].informed or (), answers[i]) for i in unsure]
-        informed = dict(zip(unsure, _views(model, practice.teacher, shown, practice.prefix), strict=True))
     out = []
     for i, (example, answer) in enumerate(zip(examples, answers, strict=True)):
-        view = informed.get(i, teacher[i])
         settled = replace(
             example,
             answer=answer if example.answer is not None or own[example.id].ended else None,
-            informed=example.informed if i in informed else None,
-            teacher_hidden_AW=view.hidden_AW,
+            # Show the reference only to a teacher that is wrong without it: shown in the middle of a tool
+            # flow it skips a step (docs/log.md, 2026-11-25).
+            informed=None if teacher[i].right else example.informed,
+            teacher_hidden_AW=teacher[i].hidden_AW,
         )
-        gap = view.logprob - student[i].logprob
+        gap = teacher[i].logprob - student[i].logprob
         doubt = own[example.id].doubt if example.id in own else None
-        out.append(Candidate(settled, answer, gap, _refusal(gap, student[i]) or doubt))
+        is_corrected = example.verifier is not None and context.config.opsd.reference_fraction > 0
+        refusal = _refusal(student[i], gap if not is_corrected else math.inf)
+        out.append(Candidate(settled, answer, gap, refusal or doubt))
     return out
 
 
-def _refusal(gap: float, student: _View) -> str | None:
+def _refusal(student: _View, gap: float) -> str | None:
     if student.right:
         return "the model does that already"
     if gap < GAP:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nightschool.config import LearnConfig
 from nightschool.learn.admission import Candidate, admit, report
-from nightschool.learn.examples import Example, PracticeSet, passed, practice_set, stretches
+from nightschool.learn.examples import PracticeSet, passed, practice_set, stretches
 from nightschool.learn.rule import RuleContext
 from nightschool.models.hf import HFModel
 from nightschool.types import BASE, Drop, Lesson, PracticeRequest, Probe
@@ -50,9 +50,8 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     answer to, and admit to practice what it is better at than the student, `version`.
 
     The teacher is `version` itself, or the base model where that gets more of the held-back checks right:
-    what earlier nights taught can cost a version some of its ease with a session in its context. Where no
-    right answer is known, the teacher's own is taken for right: practice and probes of both kinds are the
-    same to all that follows. Raises DreamError.
+    what earlier nights taught can cost a version some of its ease with a session in its context. What is held
+    back has a known answer and needs no teacher to be measured by. Raises DreamError.
     """
     requests, drops = list[PracticeRequest](), list[Drop]()
     for some in (lesson.practice, lesson.held_back):
@@ -61,20 +60,14 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
     parts, too_long = stretches(model, lesson, requests, config.max_new_tokens)
     if not parts:
         requests = []  # nobody could teach them
-    held = {r.id: i for i, r in enumerate(lesson.held_back)}
-    # A check with a known answer needs no teacher to be measured by.
-    known = {r.id for r in lesson.held_back if r.expected is not None}
-    sets, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), known)
-    checks = [e.probe(e.answer or ()) for e in (sets[0].examples if sets else ()) if e.id in known]
-    open_ = [_only(one, lambda e: e.id not in known) for one in sets]
-    admitted = admit(RuleContext(model, version, config), parts, open_) if sets else []
-    candidates = [candidate for _, looked_at in admitted for candidate in looked_at]
-    probes = [*checks, *(c.example.probe(c.answer) for c in candidates if c.example.id in held)]
-    probes.sort(key=lambda probe: held[probe.id])
+    held = {request.id for request in lesson.held_back}
+    sets, ceiling = _best_taught(model, parts, requests, dict.fromkeys((version, BASE)), held)
+    probes = [e.probe(e.answer or ()) for e in (sets[0].examples if sets else ()) if e.id in held]
+    practice = [replace(s, examples=tuple(e for e in s.examples if e.id not in held)) for s in sets]
+    admitted = admit(RuleContext(model, version, config), parts, practice) if sets else []
     practised = [
-        replace(one, examples=tuple(c.example for c in fit if c.example.id not in held))
+        replace(one, examples=tuple(c.example for c in looked_at if c.rejected_because is None))
         for one, looked_at in admitted
-        for fit in [[c for c in looked_at if c.rejected_because is None]]
     ]
     return EncodedLesson(
         lesson,
@@ -83,13 +76,9 @@ def encode(model: HFModel, lesson: Lesson, version: str, config: LearnConfig) ->
         steer=tuple(probes[0::2]),
         gate=tuple(probes[1::2]),
         ceiling=ceiling,
-        candidates=tuple(c for c in candidates if c.example.id not in held),
+        candidates=tuple(candidate for _, looked_at in admitted for candidate in looked_at),
         drops=(*lesson.drops, *drops, *too_long),
     )
-
-
-def _only(one: PracticeSet, wanted: Callable[[Example], bool]) -> PracticeSet:
-    return replace(one, examples=tuple(e for e in one.examples if wanted(e)))
 
 
 def _best_taught(

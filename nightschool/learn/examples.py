@@ -198,13 +198,8 @@ def stretches(
     if not requests:
         return [lesson], []
     empty = replace(lesson, context=())
-    prompts = [_prompts(model, empty, r)[1:] for r in requests]
-    # Room for the informed teacher's prompts, too; for a request that would leave none, without them.
-    for longest in (max(len(p) for pair in prompts for p in pair if p), max(len(p) for p, _ in prompts)):
-        parts, drops = _stretches(model, lesson, model.context_length - longest - answer)
-        if parts:
-            break
-    return parts, drops
+    longest = max(len(_prompts(model, empty, request)[1]) for request in requests)
+    return _stretches(model, lesson, model.context_length - longest - answer)
 
 
 def _stretches(model: HFModel, lesson: Lesson, room: int) -> tuple[list[Lesson], list[Drop]]:

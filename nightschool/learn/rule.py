@@ -77,11 +77,6 @@ class RuleContext:
         limit = min(longest, len(example.answer) * 3 // 2 + 8) if example.answer else longest
         return Sampling(limit, self.config.temperature, seed=seed)
 
-    def prompt(self, example: Example) -> tuple[int, ...]:
-        """The teacher's prompt behind the set's prefix: with the right answer in it where that is used."""
-        informed = example.informed if self.config.opsd.reference_fraction > 0 else None
-        return informed or example.teacher
-
     def teacher_hidden(self, practice: PracticeSet, pairs: Sequence[PromptAnswer]) -> list[Tensor]:
         """The teacher's final hidden states [answer, width] that predict the answers' tokens."""
         return self.model.hidden(pairs, practice.teacher, practice.prefix) if pairs else []

@@ -36,16 +36,13 @@ def test_the_gap_is_how_much_surer_the_teacher_is(
         plain = [*tiny_set.prefix.tokens, *candidate.example.teacher]
         (needs_not_be_told,) = tiny.agrees([(plain, candidate.answer)])
         assert (candidate.example.informed is None) >= needs_not_be_told
-        prompt = [
-            *tiny_set.prefix.tokens,
-            *(candidate.example.informed or candidate.example.teacher),
-        ]
-        (teacher,) = tiny.score([(prompt, candidate.answer)])
+        (teacher,) = tiny.score([(plain, candidate.answer)])
         (student,) = tiny.score([(candidate.example.student, candidate.answer)])
         gap = (sum(teacher) - sum(student)) / len(candidate.answer)
         assert candidate.gap == pytest.approx(gap, abs=1e-4)
         (does_it,) = tiny.agrees([(candidate.example.student, candidate.answer)])
-        assert (candidate.rejected_because is not None) == (does_it or gap < GAP)
+        known = candidate.example.verifier is not None
+        assert (candidate.rejected_because is not None) == (does_it or (gap < GAP and not known))
     counts = report(candidates)
     assert sum([*counts["practised"].values(), *counts["dropped"].values()]) == len(candidates)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightschool.engines.base import PromptAnswer
-from nightschool.learn.examples import PracticeSet
+from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.losses import forward_kl
 from nightschool.learn.objectives import LossBatch
 from nightschool.learn.rollouts import Rollout
@@ -32,6 +32,12 @@ class Refining(OPSD):
             objective = self._context.distil(mine, forward_kl)
             batches.append(([(example.student, answer) for example, answer, _ in mine], objective))
         return batches
+
+    def informed(self, example: Example) -> tuple[int, ...]:
+        """The prompt of the teacher that mends: with the right answer in it where it is wrong by itself,
+        unless that is not to be used."""
+        use = self._context.config.opsd.reference_fraction > 0
+        return (use and example.informed) or example.teacher
 
     def refine(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> list[PromptAnswer]:
         """For each rollout the prompt (behind the set's prefix) with which the teacher refined it, and the

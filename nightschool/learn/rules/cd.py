@@ -46,7 +46,7 @@ class CD:
         """All of a set at once: answers that are computed together round each other's numbers, and a dream
         that is resumed must find the same ones together."""
         context, examples = self._context, practice.examples
-        prompts = [context.prompt(e) for e in examples]
+        prompts = [e.teacher for e in examples]
         seeds = [seed_of(context.config.seed, "answer", e.id) for e in examples]
         answers = context.answers(practice, prompts, context.config.temperature, seeds)
         hidden = context.teacher_hidden(practice, list(zip(prompts, answers, strict=True)))

@@ -59,7 +59,7 @@ class OPSD:
         example was admitted."""
         known = [r.example.teacher_hidden_AW if r.is_reference else None for r in rollouts]
         new = [r for r, hidden_AW in zip(rollouts, known, strict=True) if hidden_AW is None]
-        pairs = [(self._context.prompt(r.example), r.answer) for r in new]
+        pairs = [(r.example.teacher, r.answer) for r in new]
         computed = iter(self._context.teacher_hidden(practice, pairs))
         return (next(computed) if hidden_AW is None else hidden_AW for hidden_AW in known)
 

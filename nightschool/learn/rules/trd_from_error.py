@@ -24,7 +24,7 @@ class FromError(Refining):
 
     def refine(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> list[PromptAnswer]:
         context = self._context
-        prompts = [context.prompt(r.example) for r in rollouts]
+        prompts = [self.informed(r.example) for r in rollouts]
         own = [i for i, r in enumerate(rollouts) if not r.is_reference]
         hidden = context.teacher_hidden(practice, [(prompts[i], rollouts[i].answer) for i in own])
         sound = {

@@ -32,7 +32,7 @@ class Rewrite(Refining):
         ]
 
     def _prompt(self, rollout: Rollout) -> tuple[int, ...]:
-        prompt = self._context.prompt(rollout.example)
+        prompt = self.informed(rollout.example)
         if rollout.is_reference:
             return prompt
         return *prompt, *_ended(rollout.answer, self._context.model), *self._ask_again

@@ -79,8 +79,7 @@ def test_teacher_and_student_are_aligned_token_by_token(
     assert isinstance(signal, Distil)
     tokens = [token for t in rollouts for token in t.answer]
     found = tiny.logits(signal.teacher_NW).log_softmax(-1)[range(len(tokens)), tokens]
-    prompts = [t.example.informed if share and t.example.informed else t.example.teacher for t in rollouts]
-    pairs = [([*tiny_set.prefix.tokens, *p], t.answer) for p, t in zip(prompts, rollouts, strict=True)]
+    pairs = [([*tiny_set.prefix.tokens, *t.example.teacher], t.answer) for t in rollouts]
     expected = torch.tensor([logp for row in tiny.score(pairs) for logp in row])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 

@@ -50,7 +50,7 @@ def test_cd_learns_the_teachers_own_answers_asked_once(tiny: HFModel, tiny_set: 
     ((pairs, signal),) = rule.objectives(tiny_set, [step])
     assert all(answer for _, answer in pairs)
     assert isinstance(signal, Distil)
-    prompts = [d.informed or d.teacher for d in tiny_set.examples[:3]]
+    prompts = [d.teacher for d in tiny_set.examples[:3]]
     asked = [([*tiny_set.prefix.tokens, *p], a) for p, (_, a) in zip(prompts, pairs, strict=True)]
     expected = torch.tensor([x for row in tiny.score(asked) for x in row])
     said = [t for _, answer in pairs for t in answer]
