@@ -63,12 +63,14 @@ def threads(
     comments: Collection[int] = (),
     alike: Callable[[], Collection[Collection[int]]] = tuple,
     hindsight: Hindsight | None = None,
+    follow: Callable[[], Collection[int]] = tuple,
 ) -> tuple[list[Thread], list[Drop]]:
     """A session's threads, and the user turns that begin none.
 
     `comments` are positions of user turns that say what was wrong with the answer before. `alike` gives
     groups of positions of user turns whose answers are known to be made in one way: none of a group corrects
-    another. Where texts do not suffice, `hindsight` settles what it can."""
+    another. `follow` gives positions of user turns that are known to leave the answer before them right.
+    Where texts do not suffice, `hindsight` settles what it can."""
     found: list[Thread] = []
     drops: list[Drop] = []
     for part in parts(context):
@@ -76,7 +78,7 @@ def threads(
             found.append(Thread((part,)))
             continue
         thread = found[-1]
-        judgement = _judge(context, found, part, comments, alike, hindsight)
+        judgement = _judge(context, found, part, comments, alike, hindsight, follow)
         if part.start not in comments:
             found[:-1] = _doubted(context, found, part, judgement)
         if judgement.alone:
@@ -103,6 +105,7 @@ def _judge(
     comments: Collection[int],
     alike: Callable[[], Collection[Collection[int]]],
     hindsight: Hindsight | None,
+    follow: Callable[[], Collection[int]],
 ) -> Judgement:
     opening = found[-1].parts[0]
     before = next(one for one in reversed(found[-1].parts) if one.start not in comments)
@@ -116,6 +119,8 @@ def _judge(
     judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier)
     if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
+    if not judgement.settled and judgement.earlier == "unknown" and part.start in follow():
+        return Judgement(False, "stands", "is worked out from its turn and from the request before")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))
         return hindsight.settle(judgement, *places)
