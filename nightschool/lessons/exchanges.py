@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from nightschool.engines.tools import render_assistant
@@ -33,12 +33,13 @@ class Exchange:
 @dataclass(frozen=True)
 class Part:
     """A user's turn and all up to the next one: positions `start` to `end` of the session, what becomes of
-    the answer before, and why it hangs on that (for people)."""
+    the answer before, and why it hangs on that (for people). `overlap` is as in `Judgement`."""
 
     start: int
     end: int
     earlier: Earlier = "stands"
     why: str = ""
+    overlap: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def threads(
                 found[-1] = Thread(thread.parts, doubted=True)
             found.append(Thread((part,)))
         else:
-            joined = Part(part.start, part.end, judgement.earlier, judgement.why)
+            joined = Part(part.start, part.end, judgement.earlier, judgement.why, judgement.overlap)
             found[-1] = Thread((*thread.parts, joined))
             drops.append(Drop(context[part.start].content, judgement.why))
     return found, drops
@@ -119,7 +120,8 @@ def _judge(
     judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier)
     if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
-    if not judgement.settled and judgement.earlier == "unknown" and part.start in follow():
+    doubtful = judgement.overlap or (judgement.earlier == "unknown" and not judgement.settled)
+    if doubtful and part.start in follow():
         return Judgement(False, "stands", "is worked out from its turn and from the request before")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))

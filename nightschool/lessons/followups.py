@@ -36,12 +36,16 @@ class FollowUps:
     settled: frozenset[int] = frozenset()
 
     def within(self, found: Sequence[Thread]) -> tuple[tuple[Exchange, ...], list[Pattern]]:
-        """The same without patterns of turns that do not hang on these threads."""
-        hang = {(thread.parts[0].start, part.start) for thread in found for part in thread.parts[1:]}
+        """The same without patterns of turns that hang on none of these threads, or correct something."""
+        hang = {(thread.parts[0].start, part.start) for thread in found for part in _kept(thread)}
         whole = [p for p in self.patterns if all(self.places[k] in hang for k in p.cases)]
         at = sorted(k for pattern in whole for k in pattern.cases)
         moved = [replace(p, cases=tuple(map(at.index, p.cases))) for p in whole]
         return tuple(self.exchanges[k] for k in at), moved
+
+
+def _kept(thread: Thread) -> Iterator[Part]:
+    return (part for part in thread.parts[1:] if part.earlier != "replaced")
 
 
 def follow_ups(
@@ -83,7 +87,7 @@ def _talk(
             and not turns[1].tool_calls
             and turns[1].content.strip() == turns[1].content != ""
             and not any(TURN in m.content for m in turns)
-            and part.earlier != "replaced"
+            and (part.earlier != "replaced" or part.overlap)
             and not {part.start, part.start + 1} & {*rejected, *comments}
         )
 
@@ -146,7 +150,8 @@ def _goes_on(
     covered = [t for t, (other, _) in before.items() if other is one]
     if len(asked) > 1 or any(slot.hidden for slots in one.slots for slot in slots):
         return False
-    if any(part.earlier == "replaced" for t in covered for part in found[t].parts):
+    corrected = {part.start for t in covered for part in found[t].parts if part.earlier == "replaced"}
+    if corrected - {found[t].parts[n].start for t in members}:
         return False
     if not _adds(pattern, [len(talks[t][n - 1].request) for t in members]):
         return False
