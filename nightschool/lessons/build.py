@@ -12,7 +12,7 @@ from nightschool.lessons.asked import Asked, in_other_words
 from nightschool.lessons.atoms import SEPARATOR, TURN
 from nightschool.lessons.evidence import Said
 from nightschool.lessons.exchanges import Exchange, Thread, in_place, parts, standalone, threads
-from nightschool.lessons.followups import follow_ups
+from nightschool.lessons.followups import behind_requests, follow_ups
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.lessons.labels import labelled
 from nightschool.lessons.patterns import Case, Pattern, Twin, patterns
@@ -62,7 +62,7 @@ def understand(
     follow = cache(
         lambda: follow_ups(context, threads(context, comments, alike)[0], rejected, comments, explain)
     )
-    found, drops = threads(context, comments, alike, hindsight, lambda: follow().settled)
+    found, drops = threads(context, comments, alike, hindsight, lambda: follow().earlier)
     drops += [
         Drop(context[thread.parts[0].start].content, "its answer may have been corrected later")
         for thread in found
@@ -72,11 +72,11 @@ def understand(
     known = [e for e in exchanges if e.answer is not None]
     made = list(explain(_cases(known)))
     if any(len(thread.parts) > 1 for thread in found):
-        later, by = follow().within(found)
-        made += (replace(pattern, cases=tuple(k + len(known) for k in pattern.cases)) for pattern in by)
+        later, by = behind_requests(context, follow(), found, len(known))
+        made += by
         known, exchanges = [*known, *later], [*exchanges, *later]
-        practised = {e.request[-1].content for e in later}
-        drops = [drop for drop in drops if drop.what not in practised]
+        asked = {e.request[-1].content for e in later}
+        drops = [drop for drop in drops if drop.what not in asked]
     return Understood(tuple(found), tuple(exchanges), tuple(known), tuple(made), tuple(drops))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -64,14 +64,14 @@ def threads(
     comments: Collection[int] = (),
     alike: Callable[[], Collection[Collection[int]]] = tuple,
     hindsight: Hindsight | None = None,
-    follow: Callable[[], Collection[int]] = tuple,
+    follow: Callable[[], Mapping[int, Earlier]] = dict,
 ) -> tuple[list[Thread], list[Drop]]:
     """A session's threads, and the user turns that begin none.
 
     `comments` are positions of user turns that say what was wrong with the answer before. `alike` gives
     groups of positions of user turns whose answers are known to be made in one way: none of a group corrects
-    another. `follow` gives positions of user turns that are known to leave the answer before them right.
-    Where texts do not suffice, `hindsight` settles what it can."""
+    another. `follow` says of positions of user turns that are known to follow something up what becomes of
+    the answer before. Where texts do not suffice, `hindsight` settles what it can."""
     found: list[Thread] = []
     drops: list[Drop] = []
     for part in parts(context):
@@ -106,7 +106,7 @@ def _judge(
     comments: Collection[int],
     alike: Callable[[], Collection[Collection[int]]],
     hindsight: Hindsight | None,
-    follow: Callable[[], Collection[int]],
+    follow: Callable[[], Mapping[int, Earlier]],
 ) -> Judgement:
     opening = found[-1].parts[0]
     before = next(one for one in reversed(found[-1].parts) if one.start not in comments)
@@ -121,8 +121,9 @@ def _judge(
     if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
     doubtful = judgement.overlap or (judgement.earlier == "unknown" and not judgement.settled)
-    if doubtful and part.start in follow():
-        return Judgement(False, "stands", "is worked out from its turn and from the request before")
+    if doubtful and (becomes := follow().get(part.start)):
+        why = "is worked out from what it says and from the request before"
+        judgement = Judgement(False, becomes, why, settled=becomes != "unknown")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))
         return hindsight.settle(judgement, *places)

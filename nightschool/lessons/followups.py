@@ -9,12 +9,12 @@ the answer between is then what its own pattern says.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from nightschool.engines.tools import render_assistant
 from nightschool.lessons.amounts import MARKS, read
 from nightschool.lessons.atoms import SEPARATOR, TURN
+from nightschool.lessons.evidence import Earlier
 from nightschool.lessons.exchanges import Exchange, Part, Thread
 from nightschool.lessons.explain import Piece
 from nightschool.lessons.patterns import Case, Pattern
@@ -26,26 +26,12 @@ Made = tuple[Pattern, int]  # an answer's pattern, and which member of it it is
 
 @dataclass(frozen=True)
 class FollowUps:
-    """A session's follow-ups whose answers some pattern makes. `places` are the positions of the turn that
-    opened each exchange, and of its own; `patterns` have indices of `exchanges`. `settled` are positions of
-    user turns that leave the answer before them right."""
+    """A session's follow-ups. `explained` are patterns of their answers, each with the positions of what it
+    explains: the user's turn that opened the exchange, and the one that is answered. `earlier` says of turns
+    whose answers need what they say what becomes of the answer before."""
 
-    exchanges: tuple[Exchange, ...] = ()
-    places: tuple[tuple[int, int], ...] = ()
-    patterns: tuple[Pattern, ...] = ()
-    settled: frozenset[int] = frozenset()
-
-    def within(self, found: Sequence[Thread]) -> tuple[tuple[Exchange, ...], list[Pattern]]:
-        """The same without patterns of turns that hang on none of these threads, or correct something."""
-        hang = {(thread.parts[0].start, part.start) for thread in found for part in _kept(thread)}
-        whole = [p for p in self.patterns if all(self.places[k] in hang for k in p.cases)]
-        at = sorted(k for pattern in whole for k in pattern.cases)
-        moved = [replace(p, cases=tuple(map(at.index, p.cases))) for p in whole]
-        return tuple(self.exchanges[k] for k in at), moved
-
-
-def _kept(thread: Thread) -> Iterator[Part]:
-    return (part for part in thread.parts[1:] if part.earlier != "replaced")
+    explained: tuple[tuple[Pattern, tuple[tuple[int, int], ...]], ...] = ()
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)
 
 
 def follow_ups(
@@ -55,23 +41,46 @@ def follow_ups(
     comments: Collection[int],
     explain: Explain,
 ) -> FollowUps:
-    """The follow-ups of threads whose texts do not tell whether they correct something."""
+    """The follow-ups of threads, where their texts leave open whether they correct something."""
     talks = [_talk(context, thread, rejected, comments) for thread in found]
-    made: list[dict[int, Made]] = []  # of each turn of the talks, by thread
-    out = FollowUps()
-    for n in range(max(map(len, talks), default=0)):
-        at = [t for t, talk in enumerate(talks) if len(talk) > n]
-        if len(at) < 2 or (n == 0 and not any(len(talk) > 1 for talk in talks)):
-            break
-        by = [_linked(p, at, made) for p in explain(tuple(talks[t][n] for t in at))]
-        linked = [p for p in by if p]
-        made.append({at[k]: (p, member) for p in linked for member, k in enumerate(p.cases)})
-        for pattern in linked if n else ():
-            out = _with(out, context, found, pattern, at, n)
-            if _goes_on(found, talks, made[n - 1], [at[k] for k in pattern.cases], pattern, n, explain):
-                starts = {found[at[k]].parts[n].start for k in pattern.cases}
-                out = replace(out, settled=out.settled | starts)
-    return out
+    if all(len(talk) < 2 for talk in talks):
+        return FollowUps()
+    before: list[dict[int, Made]] = []  # what made each answer of the talks so far, by thread
+    explained, earlier = list[tuple[Pattern, tuple[tuple[int, int], ...]]](), dict[int, Earlier]()
+    for n in range(max(map(len, talks))):
+        long = [t for t, talk in enumerate(talks) if len(talk) > n]
+        found_now = explain(tuple(talks[t][n] for t in long))
+        linked = [
+            (made, tuple(long[k] for k in p.cases)) for p in found_now if (made := _linked(p, long, before))
+        ]
+        for pattern, members in linked if n else ():
+            starts = [found[t].parts[n].start for t in members]
+            explained.append(
+                (pattern, tuple((found[t].parts[0].start, b) for t, b in zip(members, starts, strict=True)))
+            )
+            if _needs_its_turn(pattern, [talks[t][n - 1 : n + 1] for t in members], explain):
+                right = _right(found, before[n - 1], members, n)
+                earlier |= dict.fromkeys(starts, "stands" if right else "unknown")
+        before.append({t: (pattern, k) for pattern, members in linked for k, t in enumerate(members)})
+    return FollowUps(tuple(explained), earlier)
+
+
+def behind_requests(
+    context: Sequence[Message], follow: FollowUps, found: Sequence[Thread], first: int
+) -> tuple[list[Exchange], list[Pattern]]:
+    """The follow-ups that hang on these threads and correct nothing, each behind what it follows up, as if
+    that opened the conversation, and their patterns. The exchanges count from `first`."""
+    system = tuple(m for m in context if m.role == "system")
+    hang = {(t.parts[0].start, p.start) for t in found for p in t.parts[1:] if p.earlier != "replaced"}
+    exchanges, by = list[Exchange](), list[Pattern]()
+    for pattern, places in follow.explained:
+        if hang.issuperset(places):
+            at = first + len(exchanges)
+            by.append(replace(pattern, cases=tuple(range(at, at + len(places)))))
+            exchanges += (
+                Exchange(system, tuple(context[a : b + 1]), context[b + 1].content) for a, b in places
+            )
+    return exchanges, by
 
 
 def _talk(
@@ -97,69 +106,39 @@ def _talk(
     return [Case(SEPARATOR.join(said[: n + 1]), answer) for n, answer in enumerate(answers)]
 
 
-def _linked(pattern: Pattern, at: Sequence[int], made: Sequence[Mapping[int, Made]]) -> Pattern | None:
+def _linked(pattern: Pattern, long: Sequence[int], before: Sequence[Mapping[int, Made]]) -> Pattern | None:
     """The pattern with what made the answers between its turns; None where that is not known."""
-    before = [[earlier.get(at[k]) for earlier in made] for k in pattern.cases]
-    given = tuple(tuple(one for one in row if one) for row in before)
-    return replace(pattern, given=given) if all(len(row) == len(made) for row in given) else None
+    given = [[made[long[k]] for made in before if long[k] in made] for k in pattern.cases]
+    if any(len(one) < len(before) for one in given):
+        return None
+    return replace(pattern, given=tuple(map(tuple, given)))
 
 
-def _with(
-    out: FollowUps,
-    context: Sequence[Message],
-    found: Sequence[Thread],
-    pattern: Pattern,
-    at: Sequence[int],
-    n: int,
-) -> FollowUps:
-    """With the exchanges of one more pattern."""
-    system = tuple(m for m in context if m.role == "system")
-    places = [(found[at[k]].parts[0].start, found[at[k]].parts[n].start) for k in pattern.cases]
-    exchanges = [Exchange(system, tuple(context[a : b + 1]), _answer(context, b)) for a, b in places]
-    cases = tuple(range(len(out.exchanges), len(out.exchanges) + len(places)))
-    return FollowUps(
-        (*out.exchanges, *exchanges),
-        (*out.places, *places),
-        (*out.patterns, replace(pattern, cases=cases)),
-        out.settled,
-    )
-
-
-def _answer(context: Sequence[Message], start: int) -> str:
-    return render_assistant(context[start + 1])
-
-
-def _goes_on(
-    found: Sequence[Thread],
-    talks: Sequence[Sequence[Case]],
-    before: Mapping[int, Made],
-    members: Sequence[int],
-    pattern: Pattern,
-    n: int,
-    explain: Explain,
-) -> bool:
-    """Whether turn `n` of these threads asks for more, so that the answers before are right.
-
-    Those are made in one way, of all that varies in their requests, and nowhere was one of them corrected.
-    The later ones cannot be made of what was said before; they need the turn itself. Where they can, the
-    user may have wanted them so from the beginning, every time ("In capitals, please"). Nor do they just
-    repeat what it says: then the user may have told what is right.
-    """
-    asked = {id(before[t][0]) for t in members}
+def _right(found: Sequence[Thread], before: Mapping[int, Made], members: Sequence[int], n: int) -> bool:
+    """Whether the answers before turn `n` of these threads are right, where that turn asks for more: they are
+    made in one way, of all that varies in their requests, and nowhere was one of them corrected."""
     one = before[members[0]][0]
-    covered = [t for t, (other, _) in before.items() if other is one]
-    if len(asked) > 1 or any(slot.hidden for slots in one.slots for slot in slots):
+    if any(before[t][0] is not one for t in members):
         return False
+    if any(slot.hidden for slots in one.slots for slot in slots):
+        return False  # what the later answer is to be made of may be what the first one left out
+    covered = (t for t, (other, _) in before.items() if other is one)
     corrected = {part.start for t in covered for part in found[t].parts if part.earlier == "replaced"}
-    if corrected - {found[t].parts[n].start for t in members}:
+    return corrected <= {found[t].parts[n].start for t in members}
+
+
+def _needs_its_turn(pattern: Pattern, pairs: Sequence[Sequence[Case]], explain: Explain) -> bool:
+    """Whether each later answer of these pairs needs what its own turn says.
+
+    It cannot be made of what was said before. Where it can, the user may have wanted it so from the
+    beginning, every time ("In capitals, please"). Nor does it just repeat what the turn says: then the user
+    may have told what is right.
+    """
+    if not _adds(pattern, [len(before.request) for before, _ in pairs]):
         return False
-    if not _adds(pattern, [len(talks[t][n - 1].request) for t in members]):
-        return False
-    asked_before = [talks[t][n - 1] for t in members]
-    later = [talks[t][n].answer for t in members]
-    alone = tuple(Case(a.request, b) for a, b in zip(asked_before, later, strict=True))
-    shown = (SEPARATOR.join((a.request, a.answer)) for a in asked_before)
-    behind = tuple(Case(a, b) for a, b in zip(shown, later, strict=True))
+    alone = tuple(Case(before.request, later.answer) for before, later in pairs)
+    shown = (SEPARATOR.join((before.request, before.answer)) for before, _ in pairs)
+    behind = tuple(Case(a, later.answer) for a, (_, later) in zip(shown, pairs, strict=True))
     return not explain(alone) and not explain(behind)
 
 
