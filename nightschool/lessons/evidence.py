@@ -62,7 +62,10 @@ def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) 
     if any(_as_before(one, now, (opening, before)) for one in earlier):
         return Judgement(True, "stands", "asks the same as an earlier request about something else")
     brought = content(now.answer) - content(now.request)
-    if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
+    said = frozenset[str]().union(*map(content, (opening.request, opening.answer, *_texts(before))))
+    if not brought and now.answer != before.answer and content(now.answer) <= said:
+        return Judgement(False, "unknown", "says again what was said before", settled=False)
+    if not brought & said:
         return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
     asked = named and not brought & (content(before.answer) | content(opening.answer))
     return Judgement(asked, "unknown", "may follow up the answer before or correct it", settled=False)
