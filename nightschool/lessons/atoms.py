@@ -14,6 +14,7 @@ from nightschool.lessons import scripts
 Kind = Literal["date", "time", "number", "word", "code", "mark"]
 
 TURN = "\x1e"  # between the texts of several turns that are looked at as one
+SEPARATOR = f"\n{TURN}\n"  # joins them
 
 _DATE = re.compile(
     r"(?<![\d.,/-])(?:(\d{4})([-/.])(\d\d?)\2(\d\d?)|(\d\d?)([-/.])(\d\d?)\6(\d{4}|\d\d))(?![-/]?\d|\.\d)"

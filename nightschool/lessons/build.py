@@ -9,9 +9,10 @@ from functools import cache
 from itertools import cycle, islice
 
 from nightschool.lessons.asked import Asked, in_other_words
-from nightschool.lessons.atoms import TURN
+from nightschool.lessons.atoms import SEPARATOR, TURN
 from nightschool.lessons.evidence import Said
 from nightschool.lessons.exchanges import Exchange, Thread, in_place, parts, standalone, threads
+from nightschool.lessons.followups import behind_requests, follow_ups
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.lessons.labels import labelled
 from nightschool.lessons.patterns import Case, Pattern, Twin, patterns
@@ -21,15 +22,14 @@ from nightschool.lessons.values import draw
 from nightschool.seeds import in_turns
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Session, Understanding
 
-SEPARATOR = f"\n{TURN}\n"  # joins the texts of several turns while they are looked at as one
 _SHOWN = 3  # twins of each pattern that people see
 _TRIES = 6  # draws for each twin that is wanted, before there are said to be no more
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What a session shows: its threads, the exchanges that can be asked by themselves, and the patterns of
-    those whose right answer is known (by index in `known`)."""
+    """What a session shows: its threads, the exchanges that can be asked by themselves (follow-ups with what
+    they follow up), and the patterns of those whose right answer is known (by index in `known`)."""
 
     threads: tuple[Thread, ...]
     exchanges: tuple[Exchange, ...]
@@ -58,7 +58,11 @@ def understand(
     """Find what stands alone in a session, what was right, and how the answers are made. `rejected` are
     positions of answers that were not wanted, `comments` of user turns that say why."""
     alike = cache(lambda: _made_alike(context, rejected))  # as dear as all the rest, and seldom asked for
-    found, drops = threads(context, comments, alike, hindsight)
+    explain = cache(patterns)  # some are asked for twice
+    follow = cache(
+        lambda: follow_ups(context, threads(context, comments, alike)[0], rejected, comments, explain)
+    )
+    found, drops = threads(context, comments, alike, hindsight, lambda: follow().earlier)
     drops += [
         Drop(context[thread.parts[0].start].content, "its answer may have been corrected later")
         for thread in found
@@ -66,9 +70,14 @@ def understand(
     ]
     exchanges = [e for thread in found if thread.right() for e in standalone(context, thread, rejected)]
     known = [e for e in exchanges if e.answer is not None]
-    return Understood(
-        tuple(found), tuple(exchanges), tuple(known), tuple(patterns(_cases(known))), tuple(drops)
-    )
+    made = list(explain(_cases(known)))
+    if any(len(thread.parts) > 1 for thread in found):
+        later, by = behind_requests(context, follow(), found, len(known))
+        made += by
+        known, exchanges = [*known, *later], [*exchanges, *later]
+        asked = {e.request[-1].content for e in later}
+        drops = [drop for drop in drops if drop.what not in asked]
+    return Understood(tuple(found), tuple(exchanges), tuple(known), tuple(made), tuple(drops))
 
 
 def _made_alike(context: Sequence[Message], rejected: Collection[int]) -> list[frozenset[int]]:
@@ -84,11 +93,11 @@ def _made_alike(context: Sequence[Message], rejected: Collection[int]) -> list[f
     return [frozenset(starts[i] for i in group) for group in groups]
 
 
-def _cases(exchanges: Sequence[Exchange]) -> list[Case]:
+def _cases(exchanges: Sequence[Exchange]) -> tuple[Case, ...]:
     """The exchanges as texts; what has the separator in it is of no use."""
     texts = [(_text(e.request), e.answer or "") for e in exchanges]
     usable = [not any(TURN in one for one in _texts(e.request)) for e in exchanges]
-    return [Case(*both) if fine else Case("", "") for both, fine in zip(texts, usable, strict=True)]
+    return tuple(Case(*both) if fine else Case("", "") for both, fine in zip(texts, usable, strict=True))
 
 
 def build_lesson(

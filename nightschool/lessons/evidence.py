@@ -42,6 +42,7 @@ class Judgement:
     earlier: Earlier  # what becomes of the answer before
     why: str  # for people
     settled: bool = True  # False: texts say too little, and hindsight may know better
+    overlap: bool = False  # says so only since the answers have much in common: patterns may know better
 
 
 def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) -> Judgement:
@@ -57,11 +58,14 @@ def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) 
         return Judgement(False, "replaced", "the user says what the answer is")
     named = _names_its_subject(before, now)
     if not named and _same_said_otherwise(before, now):
-        return Judgement(False, "replaced", "gives the same answer in another form")
+        return Judgement(False, "replaced", "gives the same answer in another form", overlap=True)
     if any(_as_before(one, now, (opening, before)) for one in earlier):
         return Judgement(True, "stands", "asks the same as an earlier request about something else")
     brought = content(now.answer) - content(now.request)
-    if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
+    said = frozenset[str]().union(*map(content, (opening.request, opening.answer, *_texts(before))))
+    if not brought and now.answer != before.answer and content(now.answer) <= said:
+        return Judgement(False, "unknown", "says again what was said before", settled=False)
+    if not brought & said:
         return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
     asked = named and not brought & (content(before.answer) | content(opening.answer))
     return Judgement(asked, "unknown", "may follow up the answer before or correct it", settled=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from nightschool.engines.tools import render_assistant
@@ -33,12 +33,13 @@ class Exchange:
 @dataclass(frozen=True)
 class Part:
     """A user's turn and all up to the next one: positions `start` to `end` of the session, what becomes of
-    the answer before, and why it hangs on that (for people)."""
+    the answer before, and why it hangs on that (for people). `overlap` is as in `Judgement`."""
 
     start: int
     end: int
     earlier: Earlier = "stands"
     why: str = ""
+    overlap: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ def threads(
     comments: Collection[int] = (),
     alike: Callable[[], Collection[Collection[int]]] = tuple,
     hindsight: Hindsight | None = None,
+    follow: Callable[[], Mapping[int, Earlier]] = dict,
 ) -> tuple[list[Thread], list[Drop]]:
     """A session's threads, and the user turns that begin none.
 
     `comments` are positions of user turns that say what was wrong with the answer before. `alike` gives
     groups of positions of user turns whose answers are known to be made in one way: none of a group corrects
-    another. Where texts do not suffice, `hindsight` settles what it can."""
+    another. `follow` says of positions of user turns that are known to follow something up what becomes of
+    the answer before. Where texts do not suffice, `hindsight` settles what it can."""
     found: list[Thread] = []
     drops: list[Drop] = []
     for part in parts(context):
@@ -76,7 +79,7 @@ def threads(
             found.append(Thread((part,)))
             continue
         thread = found[-1]
-        judgement = _judge(context, found, part, comments, alike, hindsight)
+        judgement = _judge(context, found, part, comments, alike, hindsight, follow)
         if part.start not in comments:
             found[:-1] = _doubted(context, found, part, judgement)
         if judgement.alone:
@@ -84,7 +87,7 @@ def threads(
                 found[-1] = Thread(thread.parts, doubted=True)
             found.append(Thread((part,)))
         else:
-            joined = Part(part.start, part.end, judgement.earlier, judgement.why)
+            joined = Part(part.start, part.end, judgement.earlier, judgement.why, judgement.overlap)
             found[-1] = Thread((*thread.parts, joined))
             drops.append(Drop(context[part.start].content, judgement.why))
     return found, drops
@@ -103,6 +106,7 @@ def _judge(
     comments: Collection[int],
     alike: Callable[[], Collection[Collection[int]]],
     hindsight: Hindsight | None,
+    follow: Callable[[], Mapping[int, Earlier]],
 ) -> Judgement:
     opening = found[-1].parts[0]
     before = next(one for one in reversed(found[-1].parts) if one.start not in comments)
@@ -116,6 +120,10 @@ def _judge(
     judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier)
     if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
+    doubtful = judgement.overlap or (judgement.earlier == "unknown" and not judgement.settled)
+    if doubtful and (becomes := follow().get(part.start)):
+        why = "is worked out from what it says and from the request before"
+        judgement = Judgement(False, becomes, why, settled=becomes != "unknown")
     if hindsight:
         places = ((one.start, answered(context, one)[-1]) for one in (before, part))
         return hindsight.settle(judgement, *places)

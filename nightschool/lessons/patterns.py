@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from nightschool.lessons.alignment import Alignment, align, alignments, subsequence
-from nightschool.lessons.atoms import TURN, atoms
+from nightschool.lessons.atoms import SEPARATOR, TURN, atoms
 from nightschool.lessons.describe import described
 from nightschool.lessons.explain import Explanation, Span, explain
 from nightschool.lessons.families import Case, Tree, tree
@@ -46,13 +47,16 @@ class Twin:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Exchanges that one explanation covers. `cases` are their indices in the session."""
+    """Exchanges that one explanation covers. `cases` are their indices in the session. `given` are, for each
+    member that follows something up, the answers between its turns: the pattern that made each, and which
+    member of that it is."""
 
     cases: tuple[int, ...]
     members: tuple[Case, ...]
     explanation: Explanation
     slots: tuple[tuple[Slot, ...], ...]
     fixed: tuple[frozenset[Span], ...]
+    given: tuple[tuple[tuple[Pattern, int], ...], ...] = field(default=(), repr=False)
 
     def describe(self) -> list[str]:
         """How each variable part of the answer is made, in plain English, each once."""
@@ -108,7 +112,33 @@ class Pattern:
             return None
         if not same_json(case.request, new.text) or not same_json(case.answer, answer):
             return None
-        return Twin(self.cases[k], new.text, answer, dict(drawn))
+        between = [pattern.answer(member, spans) for pattern, member in self.given[k]] if self.given else []
+        if None in between:
+            return None
+        return Twin(self.cases[k], _with_answers(new.text, between), answer, dict(drawn))
+
+    def answer(self, k: int, spans: Mapping[Span, str]) -> str | None:
+        """The answer to case `k` with other texts at `spans`, of which those behind it are no matter; None
+        where it is not known, since they are no values that may be replaced, or explanations differ."""
+        case, slots = self.members[k], self.slots[k]
+        inside = {span: text for span, text in spans.items() if span[1] <= len(case.request)}
+        new = Substitution(case.request, inside)
+        for a, b in inside:
+            slot = next((s for s in slots if any(x <= a and b <= y for x, y in self._places(k, s))), None)
+            if slot is None or (slot.hidden and new.at(slot.span) not in slot.pool):
+                return None
+        answer = self.explanation.answer(k, new.at)
+        return answer if answer is not None and same_json(case.answer, answer) else None
+
+    def _places(self, k: int, slot: Slot) -> list[Span]:
+        """Where the value of a slot of case `k` stands."""
+        return [slot.span, *occurrences(self.members[k].request, slot.value, self.fixed[k])]
+
+
+def _with_answers(turns: str, between: Sequence[str | None]) -> str:
+    """The user's turns, joined, with the answers between them."""
+    both = zip_longest(turns.split(SEPARATOR), between)
+    return SEPARATOR.join(text for pair in both for text in pair if text is not None) if between else turns
 
 
 def patterns(cases: Sequence[Case], constants: Collection[str] = ()) -> list[Pattern]:

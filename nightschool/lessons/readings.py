@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nightschool.lessons.exchanges import Exchange, Part, Thread, answered, in_place
@@ -29,20 +30,35 @@ def readings(
     explained = {
         id(understood.known[k]): n for n, pattern in enumerate(understood.patterns) for k in pattern.cases
     }
+
+    def shown(turn: Message) -> tuple[str | None, int | None, bool | None]:
+        """The answer to a turn that is practised, its pattern, and whether it is reliable."""
+        steps = [e for e in understood.exchanges if _asks(e) is turn]  # several in a tool flow
+        by = [explained[id(e)] for e in steps if id(e) in explained]
+        right = [(reliable or {})[e] for e in steps if e in (reliable or {})]
+        return (
+            steps[-1].answer if steps else None,
+            by[-1] if by else None,
+            all(right) if right else None,
+        )
+
     found = []
     for thread in understood.threads:
         opening, *others = thread.parts
         turn = context[opening.start]
-        steps = [e for e in understood.exchanges if e.request[0] is turn]  # several in a tool flow
-        answer = steps[-1].answer if steps else None
+        answer, pattern, reliably = shown(turn)
         role = "stands alone" if answer is not None else f"unknown: {_unknown(context, thread)}"
-        by = [explained[id(e)] for e in steps if id(e) in explained]
-        right = [(reliable or {})[e] for e in steps if e in (reliable or {})]
-        pattern = by[-1] if by else None
-        found.append(Reading(turn.content, answer, role, pattern, all(right) if right else None))
+        found.append(Reading(turn.content, answer, role, pattern, reliably))
         placed = {opening.start + len(e.request): e.answer for e in in_place(context, thread, rejected)}
-        found += [_hanging(context, part, placed) for part in others]
+        for part in others:
+            _, pattern, reliably = shown(context[part.start])
+            found.append(replace(_hanging(context, part, placed), pattern=pattern, reliable=reliably))
     return tuple(found)
+
+
+def _asks(exchange: Exchange) -> Message:
+    """The user's turn that an exchange answers."""
+    return next(m for m in reversed(exchange.request) if m.role == "user")
 
 
 def _unknown(context: Sequence[Message], thread: Thread) -> str:

@@ -95,6 +95,9 @@ OPEN: list[Four] = [
         "Only Madame Lenoir knows the code 7741.",
     ),
     ("Pay INV-20 to Acme Ltd", "Acme Ltd INV-20", "No, pay it to Bell Ltd", "Bell Ltd INV-20"),
+    # The user says the whole answer, of what had been said before.
+    ("Order 12 crates of figs for week 9.", "figs x12 @w9", "No, just so: FIGS x12 @W9", "FIGS x12 @W9"),
+    ("Bestelle 3 Kisten Birnen.", "Gern: BIRNEN 3 Kisten", "Falsch. BIRNEN 3", "BIRNEN 3"),
     (
         "What is my printer called?",
         "Your printer is Ottokar.",

@@ -59,6 +59,13 @@ def test_what_two_groups_are_answered_by_says_nothing_of_one_another() -> None:
     assert thread.right() is None
 
 
+def test_what_is_known_to_follow_up_is_no_correction_however_much_the_answers_have_in_common() -> None:
+    (thread,), _ = threads(CORRECTED, follow=lambda: {2: "stands"})
+    assert [e.answer for e in standalone(CORRECTED, thread)] == ["Acme Ltd: INV-20"]
+    (thread,), _ = threads(CORRECTED, follow=lambda: {2: "unknown"})
+    assert [e.answer for e in standalone(CORRECTED, thread)] == [None]
+
+
 LEADERS = turns(
     *("Who leads Oporto?", "Oporto is led by Isla Garside."),
     *("Sorry, one more: who leads Malaga?", "Malaga is led by Kirk Cobb."),
