@@ -51,21 +51,21 @@ def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) 
     if _repeats(opening.request, now.request):
         return Judgement(False, "replaced", "asks the same again")
     told = _told(opening, before, now)
-    mends = told and _keeps_subject(opening, now)
+    dictated = _dictated(opening, before, now)
+    mends = (told and _keeps_subject(opening, now)) or dictated or _written_otherwise(before, now)
     if not mends and _parallel(opening, now) and not any(_same_thing(one, opening, now) for one in earlier):
         return Judgement(True, "stands", "asks the same about something else")
     if told:
         return Judgement(False, "replaced", "the user says what the answer is")
+    if dictated:
+        return Judgement(False, "unknown", "repeats what the user says")
     named = _names_its_subject(before, now)
     if not named and _same_said_otherwise(before, now):
         return Judgement(False, "replaced", "gives the same answer in another form", overlap=True)
     if any(_as_before(one, now, (opening, before)) for one in earlier):
         return Judgement(True, "stands", "asks the same as an earlier request about something else")
     brought = content(now.answer) - content(now.request)
-    said = frozenset[str]().union(*map(content, (opening.request, opening.answer, *_texts(before))))
-    if not brought and now.answer != before.answer and content(now.answer) <= said:
-        return Judgement(False, "unknown", "says again what was said before", settled=False)
-    if not brought & said:
+    if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
         return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
     asked = named and not brought & (content(before.answer) | content(opening.answer))
     return Judgement(asked, "unknown", "may follow up the answer before or correct it", settled=False)
@@ -185,6 +185,19 @@ def _told(opening: Said, before: Said, now: Said) -> bool:
     subject = asked & was
     kept = subject & (request | answer)
     return 2 * len(kept) > len(subject) or 2 * len(answer & asked) > len(answer)
+
+
+def _dictated(opening: Said, before: Said, now: Said) -> bool:
+    """Whether the answer only repeats what the user says, word for word, with something in it of what was
+    asked; and it is not that the house answers requests of this form so."""
+    if now.answer not in now.request or not content(now.answer) & content(opening.request):
+        return False
+    return before.answer not in before.request or not of_one_form(before.request, now.request)
+
+
+def _written_otherwise(before: Said, now: Said) -> bool:
+    """Whether an answer says just what the answer before said, but is not written as that was."""
+    return now.answer != before.answer and content(now.answer) == content(before.answer)
 
 
 def _same_said_otherwise(before: Said, now: Said) -> bool:

@@ -98,6 +98,9 @@ OPEN: list[Four] = [
     # The user says the whole answer, of what had been said before.
     ("Order 12 crates of figs for week 9.", "figs x12 @w9", "No, just so: FIGS x12 @W9", "FIGS x12 @W9"),
     ("Bestelle 3 Kisten Birnen.", "Gern: BIRNEN 3 Kisten", "Falsch. BIRNEN 3", "BIRNEN 3"),
+    ("Order 60 crates of figs for week 22.", "FIGS x60", "Falsch. FIGS x60 @W22", "FIGS x60 @W22"),
+    ("El pedido AFN4810 sale hoy.", "4810/afn", "No: 4810/AFN", "4810/AFN"),
+    ("会議室K35を12月27日13時に予約して。", "k35 12/27 13:00", "違う。K35 12/27 13:00", "K35 12/27 13:00"),
     (
         "What is my printer called?",
         "Your printer is Ottokar.",
@@ -137,6 +140,11 @@ def test_what_texts_do_not_settle_is_unknown(four: Four) -> None:
 )
 def test_a_question_about_what_was_told_can_be_asked_by_itself(four: Four) -> None:
     assert judged(four)[0]
+
+
+def test_a_house_that_repeats_what_is_said_is_not_corrected_by_the_next_request() -> None:
+    first = Said("Write down: 5 apples for Bob", "5 apples for Bob")
+    assert judge(first, first, Said("Write down: 7 apples for Ann", "7 apples for Ann")).earlier == "stands"
 
 
 def test_characters_without_spaces_count_in_pairs() -> None:
