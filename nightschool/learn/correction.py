@@ -4,18 +4,20 @@ A teacher with the session in its context, even one that is shown the right answ
 token (of TUE after T, of one name among four), and a student becomes no better than it: on bookings and told
 facts the student's systematic mistakes were its teacher's, one for one (docs/log.md, 2026-11-27). So the
 right token, where it is known, is raised to the share `SURE`; what the teacher thinks of all others, relative
-to one another, stays.
+to one another, stays. Of a wrong answer, what comes after its first mistake teaches nothing.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from nightschool.learn.examples import Example
+from nightschool.learn.rollouts import Rollout
 
 SURE = 0.9  # 0.8 and 0.95 were as good, 0.5 learned more slowly
 UNKNOWN = -1  # in place of a token
@@ -27,6 +29,16 @@ def right_next(example: Example, answer: Sequence[int]) -> list[int]:
     known = tuple(example.answer or ()) if example.verifier else ()
     same = next((i for i, (a, b) in enumerate(zip(answer, known, strict=False)) if a != b), len(answer))
     return [*known[: same + 1], *[UNKNOWN] * len(answer)][: len(answer)]
+
+
+def until_mistake(rollout: Rollout) -> Rollout:
+    """A wrong answer as far as anything is known about it: up to the first token that is not the known
+    answer's. What the teacher says after that, it says of an answer that cannot become right any more."""
+    example, answer = rollout.example, rollout.answer
+    if not example.verifier or not example.answer or rollout.is_reference or example.verify(answer) == 1:
+        return rollout
+    same = next((i for i, (a, b) in enumerate(zip(answer, example.answer, strict=False)) if a != b), None)
+    return replace(rollout, answer=answer[: len(answer) if same is None else same + 1])
 
 
 def corrected(teacher_NV: Tensor, right_N: Tensor) -> Tensor:

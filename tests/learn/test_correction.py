@@ -1,15 +1,17 @@
 """The right token is likely enough, and nothing else about the teacher changes."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightschool.learn.correction import SURE, UNKNOWN, corrected, right_next
+from nightschool.learn.correction import SURE, UNKNOWN, corrected, right_next, until_mistake
 from nightschool.learn.examples import Example, PracticeSet, Says
 from nightschool.learn.objectives import Distil
+from nightschool.learn.rollouts import Rollout
 from nightschool.models.hf import HFModel
 from tests.learn.conftest import rule
 
@@ -64,6 +66,27 @@ def test_the_right_token_is_known_up_to_the_first_mistake(said: tuple[int, ...],
 def test_the_teachers_own_answer_corrects_nobody() -> None:
     assert right_next(example((7, 8), known=False), (7, 5)) == [UNKNOWN, UNKNOWN]
     assert right_next(example(None), (7,)) == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("said", "taught"),
+    [
+        ((7, 5, 9), (7, 5)),  # the mistake itself is taught: something else was right there
+        ((7, 8), (7, 8)),  # cut off before it could be right or wrong
+        ((7, 8, 9), (7, 8, 9)),
+    ],
+)
+def test_a_wrong_answer_teaches_up_to_its_first_mistake(
+    said: tuple[int, ...], taught: tuple[int, ...]
+) -> None:
+    wrong = replace(example((7, 8, 9)), verifier=lambda answer: float(tuple(answer) == (7, 8, 9)))
+    assert until_mistake(Rollout(wrong, said)).answer == taught
+
+
+def test_a_right_answer_in_other_words_and_one_that_nobody_can_judge_are_taught_whole() -> None:
+    other_words = replace(example((7, 8, 9)), verifier=lambda _: 1.0)
+    assert until_mistake(Rollout(other_words, (5, 6))).answer == (5, 6)
+    assert until_mistake(Rollout(example((7, 8), known=False), (5, 6))).answer == (5, 6)
 
 
 def test_a_rule_teaches_the_right_tokens_unless_they_are_not_to_be_used(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from nightschool.learn.correction import until_mistake
 from nightschool.learn.examples import Example, PracticeSet
 from nightschool.learn.objectives import LossBatch
 from nightschool.learn.rollouts import Rollout
@@ -45,6 +46,8 @@ class OPSD:
         return found[: round(fraction * len(found))]
 
     def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
+        if self._context.config.opsd.reference_fraction > 0:
+            rollouts = [[until_mistake(r) for r in step] for step in rollouts]
         hidden = self._hidden(practice, [r for step in rollouts for r in step])
         return [
             (

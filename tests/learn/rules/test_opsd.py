@@ -75,11 +75,14 @@ def test_teacher_and_student_are_aligned_token_by_token(
     those of a plain forward over session, request and answer."""
     opsd = rule(tiny, share)
     (rollouts,) = opsd.rollouts([tiny_set.examples[:3]], BASE, 0)
-    ((_, signal),) = opsd.objectives(tiny_set, [rollouts])
+    ((taught, signal),) = opsd.objectives(tiny_set, [rollouts])
     assert isinstance(signal, Distil)
-    tokens = [token for t in rollouts for token in t.answer]
+    tokens = [token for _, answer in taught for token in answer]
     found = tiny.logits(signal.teacher_NW).log_softmax(-1)[range(len(tokens)), tokens]
-    pairs = [([*tiny_set.prefix.tokens, *t.example.teacher], t.answer) for t in rollouts]
+    pairs = [
+        ([*tiny_set.prefix.tokens, *t.example.teacher], answer)
+        for t, (_, answer) in zip(rollouts, taught, strict=True)
+    ]
     expected = torch.tensor([logp for row in tiny.score(pairs) for logp in row])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
