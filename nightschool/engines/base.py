@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,14 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. Temperature 0 is greedy. A row with a seed draws the same whatever runs beside it."""
+    """How to sample. Temperature 0 is greedy. A row with a seed draws the same whatever runs beside it. The
+    tokens of `stop` end a row as EOS does."""
 
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int | None = None
+    stop: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class GenerateRequest:
 class TokenOut:
     """One sampled token of row `row`. `logprob` is in nats, at temperature 1 and without `top_p`.
 
-    The token that ends an answer (EOS) comes, too, with `finish` "stop". `finish` is None while the row runs.
+    The token that ends an answer (EOS, or one to stop at) comes, too, with `finish` "stop". `finish` is None
+    while the row runs.
     """
 
     row: int
@@ -54,7 +58,7 @@ class TokenOut:
 
 @dataclass
 class Generation:
-    """A whole answer. `tokens` include EOS if the model ended the answer itself."""
+    """A whole answer. `tokens` include what ended it, if the model did so itself."""
 
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -163,6 +167,13 @@ class Engine(Text, Protocol):
         ContextTooLong."""
         ...
 
+    def likeliest(
+        self, prompts: Sequence[Tokens], count: int, version: str = BASE, prefix: Prefix | None = None
+    ) -> list[list[tuple[int, float]]]:
+        """For each prompt, at most `count` tokens that may come next, the likeliest first, and their
+        log-probabilities (nats). Raises ContextTooLong."""
+        ...
+
     def agrees(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[bool]:
@@ -186,6 +197,18 @@ class Engine(Text, Protocol):
     def versions(self) -> Iterable[str]:
         """The names of the adapters that are loaded or published; base is not among them."""
         ...
+
+
+def common_beginning(a: Tokens, b: Tokens) -> int:
+    """The length of the longest common prefix. Both must be lists, or both tuples."""
+    longest = min(len(a), len(b))
+    return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
+
+
+def common_length(rows: Sequence[Tokens]) -> int:
+    """The length of the longest common prefix that leaves each row at least one token of its own."""
+    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
+    return min(common_beginning(first, last), min(len(row) for row in rows) - 1)
 
 
 def drain(batch: Batch, requests: Sequence[GenerateRequest], at_once: int) -> list[Generation]:
@@ -214,10 +237,13 @@ def respond(
     *,
     temperature: float = 0.0,
     seeds: Sequence[int] = (),
+    stop: tuple[int, ...] = (),
     at_once: int = AT_ONCE,
 ) -> list[Generation]:
     """One version's answer to each prompt: greedy, or sampled at `temperature` with one seed for each."""
-    samplings = [Sampling(max_tokens, temperature, seed=seed) for seed in seeds or [0] * len(prompts)]
+    samplings = [
+        Sampling(max_tokens, temperature, seed=seed, stop=stop) for seed in seeds or [0] * len(prompts)
+    ]
     requests = [
         GenerateRequest(tuple(prompt), sampling, version)
         for prompt, sampling in zip(prompts, samplings, strict=True)
@@ -226,8 +252,14 @@ def respond(
 
 
 def answers(
-    engine: Engine, prompts: Sequence[Tokens], version: str, max_tokens: int, prefix: Prefix | None = None
+    engine: Engine,
+    prompts: Sequence[Tokens],
+    version: str,
+    max_tokens: int,
+    prefix: Prefix | None = None,
+    *,
+    at_once: int = AT_ONCE,
 ) -> list[str]:
     """One version's greedy answer to each prompt, as stripped text."""
-    found = respond(engine, prompts, version, max_tokens, prefix)
+    found = respond(engine, prompts, version, max_tokens, prefix, at_once=at_once)
     return [engine.decode(generation.tokens).strip() for generation in found]

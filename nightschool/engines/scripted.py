@@ -13,6 +13,7 @@ from nightschool.engines.base import (
     GenerateRequest,
     Prefix,
     PromptAnswer,
+    Sampling,
     TokenOut,
     Tokens,
 )
@@ -79,6 +80,15 @@ class ScriptedModel(Engine):
         self.calls.append(Call("score", (version,)))
         return [[-1.0 - self.bias.get(version, 0.0)] * len(answer) for _, answer in pairs]
 
+    def likeliest(
+        self, prompts: Sequence[Tokens], count: int, version: str = BASE, prefix: Prefix | None = None
+    ) -> list[list[tuple[int, float]]]:
+        """The one with which the script's answer begins."""
+        self.require(version)
+        before = prefix.tokens if prefix else ()
+        given = [self.script(self.decode((*before, *prompt)), version) for prompt in prompts]
+        return [[(self.encode_answer(text)[0], -1.0)][:count] for text in given]
+
     def agrees(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[bool]:
@@ -113,7 +123,7 @@ class ScriptedBatch:
 
     def __init__(self, model: ScriptedModel, before: tuple[int, ...]) -> None:
         self._model, self._before = model, before
-        self._rows: dict[int, tuple[str, list[int], int]] = {}  # version, tokens to come, at most so many
+        self._rows: dict[int, tuple[str, Sampling, list[int]]] = {}  # version, how, and tokens to come
         self._next = 0
 
     def __len__(self) -> int:
@@ -128,7 +138,8 @@ class ScriptedBatch:
             answer = self._model.encode_answer(
                 self._model.script(self._model.decode(prompt), request.version)
             )
-            self._rows[self._next] = (request.version, answer, request.sampling.max_tokens)
+            coming = answer[: request.sampling.max_tokens]
+            self._rows[self._next] = (request.version, request.sampling, coming)
             self._next += 1
         return list(range(self._next - len(requests), self._next))
 
@@ -137,16 +148,18 @@ class ScriptedBatch:
 
     def step(self) -> list[TokenOut]:
         self._model.before_step()
-        self._model.calls.append(Call("step", tuple(version for version, _, _ in self._rows.values())))
+        self._model.calls.append(Call("step", tuple(version for version, *_ in self._rows.values())))
         return [self._next_token(row) for row in list(self._rows)]
 
     def _next_token(self, row: int) -> TokenOut:
-        version, (token, *rest), left = self._rows[row]
+        version, sampling, (token, *rest) = self._rows[row]
         if chr(token) == "\N{BOMB}":
             raise ModelError("the script says that the model breaks here")
-        finish: FinishReason | None = "stop" if token == EOS else "length" if left == 1 else None
+        finish: FinishReason | None = None if rest else "length"
+        if token == EOS or token in sampling.stop:
+            finish = "stop"
         if finish:
             del self._rows[row]
         else:
-            self._rows[row] = (version, rest, left - 1)
+            self._rows[row] = (version, sampling, rest)
         return TokenOut(row, token, -1.0, finish)

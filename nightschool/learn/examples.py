@@ -9,10 +9,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, Prefix, Text, answers, respond
+from nightschool.engines.base import Engine, Prefix, Text, answers, common_length, respond
 from nightschool.errors import DreamError
 from nightschool.lessons.evidence import names_only
-from nightschool.models.cache import PrefixCache, common_length
+from nightschool.models.cache import PrefixCache
 from nightschool.models.hf import HFModel
 from nightschool.types import Drop, Lesson, Message, PracticeRequest, Probe
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nightschool.engines.base import Tokens
+from nightschool.engines.base import common_beginning
 
 Cache = list[Tensor]  # one row's keys and values: for each layer [2, key heads, tokens, head width]
 
@@ -23,18 +22,6 @@ def length(cache: Cache | None) -> int:
 def joined(past: Cache | None, more: Cache) -> Cache:
     """One cache of a row's past and of the tokens after it."""
     return [torch.cat(kv, 2) for kv in zip(past, more, strict=True)] if past else more
-
-
-def common_beginning(a: Tokens, b: Tokens) -> int:
-    """The length of the longest common prefix. Both must be lists, or both tuples."""
-    longest = min(len(a), len(b))
-    return bisect_left(range(1, longest + 1), True, key=lambda n: a[:n] != b[:n])
-
-
-def common_length(rows: Sequence[Tokens]) -> int:
-    """The length of the longest common prefix that leaves each row at least one token of its own."""
-    first, last = min(map(list, rows)), max(map(list, rows))  # lexicographic extremes share what all share
-    return min(common_beginning(first, last), min(len(row) for row in rows) - 1)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class RowBatch:
             row.sampled.append(token)
             row.left -= 1
             finish: FinishReason | None = None
-            if token in self._eos:
+            if token in self._eos or token in row.request.sampling.stop:
                 finish = "stop"
             elif row.left <= 0:
                 finish = "length"

@@ -98,6 +98,17 @@ class HFModel(ChatText, Engine, Trainable):
         ]
 
     @torch.inference_mode()
+    def likeliest(
+        self, prompts: Sequence[Tokens], count: int, version: str = BASE, prefix: Prefix | None = None
+    ) -> list[list[tuple[int, float]]]:
+        found = list[list[tuple[int, float]]]()
+        pairs = [(prompt, (self.eos[0],)) for prompt in prompts]  # an answer of any one token
+        for logits_1V, _ in self._answer_logits(pairs, version, prefix):
+            logps, tokens = logits_1V[0].float().log_softmax(-1).topk(min(count, logits_1V.shape[1]))
+            found.append([*zip(tokens.tolist(), logps.tolist(), strict=True)])
+        return found
+
+    @torch.inference_mode()
     def agrees(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[bool]:

@@ -7,16 +7,17 @@ cache is neither copied nor computed again (`models.attention`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nightschool.engines.base import PromptAnswer, Tokens
+from nightschool.engines.base import PromptAnswer, Tokens, common_beginning
 from nightschool.errors import ContextTooLong
 from nightschool.models import lora
 from nightschool.models.attention import Attention, Continued, Packed
-from nightschool.models.cache import Cache, PrefixCache, common_length, joined, length
+from nightschool.models.cache import Cache, PrefixCache, joined, length
 from nightschool.models.decoder import Decoder, supports
 from nightschool.models.generic import Generic
 
@@ -68,22 +69,30 @@ class Runner:
         self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
     ) -> tuple[list[Tensor], list[Cache]]:
         """Compute prompts, prompt i behind `pasts[i]`. Returns, for each, the final hidden state [width] of
-        its last token, and the cache of its own tokens. The prompts' common prefix (usually a system turn) is
-        computed once. Raises ContextTooLong."""
-        beginning = None if any(pasts) else self._beginning(prompts, adapter)
-        if beginning is None:
-            return self._prefill_packed(prompts, adapter, pasts)
-        own = [prompt[length(beginning) :] for prompt in prompts]
-        last, caches = self._prefill_packed(own, adapter, [beginning] * len(own))
-        return last, [joined(beginning, cache) for cache in caches]
+        its last token, and the cache of its own tokens. What neighbours begin with alike (usually all with a
+        system turn) is computed once. Raises ContextTooLong."""
+        shared, behind = self._beginnings(prompts, adapter, pasts or [None] * len(prompts))
+        own = [prompt[length(beginning) :] for prompt, beginning in zip(prompts, shared, strict=True)]
+        last, caches = self._prefill_packed(own, adapter, behind)
+        return last, [joined(beginning, cache) for beginning, cache in zip(shared, caches, strict=True)]
 
-    def _beginning(self, prompts: Sequence[Tokens], adapter: lora.Adapter | None) -> Cache | None:
-        """The cache of the prompts' common prefix, if it is long enough to be computed apart."""
-        shared = common_length(prompts) if len(prompts) > 1 else 0
-        if shared < _MIN_SHARED:
-            return None
-        _, (cache,) = self._prefill_packed([prompts[0][:shared]], adapter)
-        return cache
+    def _beginnings(
+        self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None]
+    ) -> tuple[list[Cache | None], list[Cache | None]]:
+        """For each prompt, the cache of the beginning that it shares with its neighbours behind the same
+        past, if that is long enough to be computed apart, and the past with it."""
+        shared: list[Cache | None] = [None] * len(prompts)
+        behind = list(pasts)
+        runs = [run for run in _runs(prompts, pasts) if run.stop - run.start > 1]
+        if not runs:
+            return shared, behind
+        heads = [prompts[run.start][: run.shared] for run in runs]
+        _, caches = self._prefill_packed(heads, adapter, [pasts[run.start] for run in runs])
+        for run, cache in zip(runs, caches, strict=True):
+            rows = slice(run.start, run.stop)
+            shared[rows] = [cache] * (run.stop - run.start)
+            behind[rows] = [joined(pasts[run.start], cache)] * (run.stop - run.start)
+        return shared, behind
 
     def _prefill_packed(
         self, prompts: Sequence[Tokens], adapter: lora.Adapter | None, pasts: Sequence[Cache | None] = ()
@@ -108,13 +117,13 @@ class Runner:
         A token is predicted by the state of the token before it. So the first state is that of the prompt's
         last token, and the answer's last token (EOS) is not run.
         """
-        shared, past = 0, prefix.layers if prefix else None
-        if past is None and (past := self._beginning([prompt for prompt, _ in pairs], adapter)):
-            shared = length(past)
-        rows = [[*prompt[shared:], *answer[:-1]] for prompt, answer in pairs]
-        attention = Packed([len(row) for row in rows], [past] * len(rows))
-        hidden = self.run_rows(rows, attention, adapter, [length(past)] * len(rows))
-        return [h[len(prompt) - shared - 1 :] for h, (prompt, _) in zip(hidden, pairs, strict=True)]
+        prompts, past = [prompt for prompt, _ in pairs], prefix.layers if prefix else None
+        shared, behind = self._beginnings(prompts, adapter, [past] * len(pairs))
+        starts = [length(beginning) for beginning in shared]
+        rows = [[*prompt[n:], *answer[:-1]] for n, (prompt, answer) in zip(starts, pairs, strict=True)]
+        attention = Packed([len(row) for row in rows], behind)
+        hidden = self.run_rows(rows, attention, adapter, [length(cache) for cache in behind])
+        return [h[len(prompt) - n - 1 :] for h, n, prompt in zip(hidden, starts, prompts, strict=True)]
 
     def train_hidden(self, pairs: Sequence[PromptAnswer], adapter: lora.Adapter) -> list[Tensor]:
         """As `hidden`, but differentiable in the adapter.
@@ -152,6 +161,29 @@ class Runner:
                 "shorten the request",
                 code="context_length_exceeded",
             )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Prompts `start` to `stop` - 1 begin with the same `shared` tokens; each has one more at least."""
+
+    start: int
+    stop: int
+    shared: int
+
+
+def _runs(prompts: Sequence[Tokens], pasts: Sequence[Cache | None]) -> list[_Run]:
+    """Neighbours behind the same past that have a beginning in common that is worth a forward of its own."""
+    runs = list[_Run]()
+    for i, (prompt, past) in enumerate(zip(prompts, pasts, strict=True)):
+        if runs and past is pasts[runs[-1].start]:
+            start, most = runs[-1].start, runs[-1].shared
+            shared = common_beginning([*prompts[start][:most]], [*prompt[:-1]])
+            if shared >= _MIN_SHARED:
+                runs[-1] = _Run(start, i + 1, shared)
+                continue
+        runs.append(_Run(i, i + 1, len(prompt) - 1))
+    return runs
 
 
 def _context_length(config: Any) -> int:

@@ -4,12 +4,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightschool.engines.base import common_beginning, common_length
 from nightschool.models.cache import (
     Cache,
     PrefixPool,
     RowCache,
-    common_beginning,
-    common_length,
     joined,
     length,
 )

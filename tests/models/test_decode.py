@@ -34,6 +34,18 @@ def test_decoding_behind_a_prefix(tiny: HFModel) -> None:
     ]
 
 
+def test_a_row_ends_at_a_token_to_stop_at(tiny: HFModel) -> None:
+    prompt = tuple(tokens(1, 5))
+    whole, other = tiny.generate([GenerateRequest(prompt, Sampling(8)) for _ in range(2)])
+    stop = (whole.tokens[3],)
+    first = whole.tokens.index(*stop)
+    ended, whole = tiny.generate(
+        [GenerateRequest(prompt, Sampling(8, stop=stop)), GenerateRequest(prompt, Sampling(8))]
+    )
+    assert (ended.tokens, ended.finish) == (whole.tokens[: first + 1], "stop")
+    assert whole.tokens == other.tokens
+
+
 def test_rows_join_and_leave_between_steps(tiny: HFModel) -> None:
     alone = tiny.generate([GenerateRequest(tuple(tokens(2, 6)), Sampling(5))])[0].tokens
     batch = tiny.batch()

@@ -51,6 +51,20 @@ def test_a_short_common_beginning_is_not_worth_a_forward(tiny: HFModel, ran: lis
 
 
 @torch.no_grad()
+def test_neighbours_share_beginnings_behind_a_past(tiny: HFModel, ran: list[int]) -> None:
+    past, one, other = tokens(1, 12), tokens(2, 20), tokens(3, 10)
+    prompts = [[*one, 5], [*one, *tokens(4, 5)], tokens(5, 9), [*other, 6, 7], [*other, 8]]
+    _, (cache,) = tiny.runner.prefill([past], None)
+    ran.clear()
+    last, caches = tiny.runner.prefill(prompts, None, [cache] * len(prompts))
+    assert ran == [20 + 10, 1 + 5 + 9 + 2 + 1]
+    for prompt, state, own in zip(prompts, last, caches, strict=True):
+        alone, its_cache = prefilled_alone(tiny.runner, [*past, *prompt])
+        torch.testing.assert_close(state, alone)
+        torch.testing.assert_close(joined(cache, own), its_cache)
+
+
+@torch.no_grad()
 def test_a_prompt_goes_on_behind_its_past(tiny: HFModel) -> None:
     prompts = [tokens(1, 12), tokens(2, 30)]
     _, pasts = tiny.runner.prefill([prompts[0][:7], prompts[1][:21]], None)
