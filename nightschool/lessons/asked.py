@@ -12,7 +12,7 @@ from nightschool.errors import ContextTooLong
 from nightschool.lessons.evidence import names
 from nightschool.lessons.exchanges import Exchange, Thread, answered
 from nightschool.lessons.facts import Fact, Noted, facts
-from nightschool.lessons.questions import Questions
+from nightschool.lessons.questions import Ask, Questions
 from nightschool.types import Message
 
 _ENOUGH = 6  # questions about a fact; with fewer, it is asked in other places, too
@@ -94,20 +94,15 @@ def _noted(
 
 def _asked_about(questions: Questions, found: Sequence[Fact]) -> Iterator[tuple[Fact, list[str]]]:
     """The questions about each fact: those written about it, and those about others of which it can be asked,
-    too, the user's own among them. None where the model's context does not hold the examples and the note,
-    or not the system turn."""
-    own = list[tuple[Fact, str]]()
+    too, the user's own among them. None about one that the model's context does not hold."""
+    written, borrowed = list[Ask](), list[Ask]()
+    with suppress(ContextTooLong):  # it does not even hold the examples, or the system turn
+        written = questions.about(found)
+    users = [(fact, fact.exchange.request[0].content) for fact in found if not fact.told]
+    with suppress(ContextTooLong):
+        borrowed = questions.borrowed(found, sorted([*written, *users], key=lambda ask: found.index(ask[0])))
     for fact in found:
-        with suppress(ContextTooLong):
-            own += [(fact, question) for question in questions.about(fact, found)]
-        if not fact.told:
-            own.append((fact, fact.exchange.request[0].content))
-    for fact in found:
-        others = [(o, q) for o, q in own if o.note != fact.note and o.turned == fact.turned]
-        borrowed = list[str]()
-        with suppress(ContextTooLong):
-            borrowed = questions.borrowed(fact, others)
-        yield fact, [*(q for o, q in own if o is fact), *borrowed]
+        yield fact, [question for of, question in (*written, *borrowed) if of is fact]
 
 
 def _others(fact: Fact, found: Sequence[Fact]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from nightschool.lessons.feedback import JudgedSession, apply_feedback, together
 from nightschool.lessons.helper import helper
 from nightschool.lessons.hindsight import Hindsight
 from nightschool.lessons.questions import Questions, Write
-from nightschool.lessons.writing import Writer
+from nightschool.lessons.writing import Answered, Writer
 from nightschool.types import BASE, Lesson, Session, Signal
 
 Prepare = Callable[[JudgedSession, Config, Engine | None, str], Lesson]  # as `prepare`
@@ -67,15 +67,22 @@ def _questions(session: Session, config: Config, model: Engine, version: str) ->
 def _written_by(writer: Writer, config: Config) -> Write:
     """The helper writes the questions, and where it wrote none the model itself."""
 
-    def write(note: str, answer: str, count: int) -> Sequence[str]:
-        found, other = list[str](), _helper(config.lessons.helper)
-        try:
-            found = other.questions(note, answer, count) if other else []
-        except HelperError as e:
-            log.warning("%s; the model writes its own questions", e)
-        return found or writer.questions(note, answer, count, config.learn.seed)
+    def write(noted: Sequence[Answered], count: int) -> Sequence[Sequence[str]]:
+        helped = [_helped(note, answer, count, config) for note, answer in noted]
+        alone = [one for one, questions in zip(noted, helped, strict=True) if not questions]
+        own = dict(zip(alone, writer.questions(alone, count, config.learn.seed), strict=True))
+        return [questions or own[one] for one, questions in zip(noted, helped, strict=True)]
 
     return write
+
+
+def _helped(note: str, answer: str, count: int, config: Config) -> list[str]:
+    other = _helper(config.lessons.helper)
+    try:
+        return other.questions(note, answer, count) if other else []
+    except HelperError as e:
+        log.warning("%s; the model writes its own questions", e)
+        return []
 
 
 def _circumstances(judged: JudgedSession) -> str:

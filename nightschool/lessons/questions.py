@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from nightschool.engines.base import Engine, answers
+from nightschool.engines.base import Engine, answers, common_length
 from nightschool.lessons.evidence import content, names
 from nightschool.lessons.facts import TELLS, Fact
 from nightschool.lessons.twins import occurrences
-from nightschool.lessons.writing import NOTHING, Writer
+from nightschool.lessons.writing import NOTHING, Answered, Writer
 from nightschool.types import Message, Tools
 
 # Nats by which a question is likelier where its fact was noted: good ones gained 7 and more, senseless ones
@@ -23,8 +23,11 @@ SPECIFIC = 7.0
 _BORROWED = 24  # questions about other facts that are tried
 _RIVALS = 4  # other facts that a question is compared with
 _ANSWER = 24  # tokens of the teacher's answer that are looked at
+_AT_ONCE = 128  # questions that are answered together: short ones
 
-Write = Callable[[str, str, int], Sequence[str]]  # (a note, the answer, how many) -> questions
+# (notes with their answers, how many) -> questions about each
+Write = Callable[[Sequence[Answered], int], Sequence[Sequence[str]]]
+Ask = tuple[Fact, str]  # a fact, and a question about it
 
 
 class Questions:
@@ -44,42 +47,73 @@ class Questions:
         self._write, self._count = write, count
         self._system, self._tools = tuple(system), tools
 
-    def about(self, fact: Fact, others: Sequence[Fact]) -> list[str]:
-        """The admitted questions, the most specific first. `others` are the session's other facts."""
-        written = self._write(fact.note, fact.says, self._count) if self._count else ()
-        askable = [q for q in dict.fromkeys(written) if _askable(q, fact)]
-        rivals = [o for o in others if o.note != fact.note and o.turned == fact.turned]
-        specific = self._specific(askable, fact, rivals[:_RIVALS])
-        tells = self.writer.tells(specific)
-        return self._answered([q for q, t in zip(specific, tells, strict=True) if t < TELLS], fact)
+    def about(self, found: Sequence[Fact]) -> list[Ask]:
+        """The admitted questions about each of a session's facts, of each the most specific first."""
+        noted = [_noted(fact) for fact in found]
+        written = self._write(noted, self._count) if self._count and found else [()] * len(found)
+        asked = [(fact, question) for fact, some in zip(found, written, strict=True) for question in some]
+        askable = [ask for ask in dict.fromkeys(asked) if _askable(*ask)]
+        # First, since it takes no longer than any other check and refuses by far the most.
+        specific = self._specific(self._answered(askable), found)
+        tells = self.writer.tells([question for _, question in specific])
+        return [ask for ask, t in zip(specific, tells, strict=True) if t < TELLS]
 
-    def borrowed(self, fact: Fact, asked: Sequence[tuple[Fact, str]]) -> list[str]:
-        """Questions about other facts, asked about this one: what has their subject in it, with this one's in
-        its place, as far as the teacher answers it."""
-        swapped = [_swapped(question, other.subject, fact.subject) for other, question in asked]
-        askable = [q for q in dict.fromkeys(swapped) if q and _askable(q, fact)]
-        return self._answered(askable[:_BORROWED], fact)
+    def borrowed(self, found: Sequence[Fact], asked: Sequence[Ask]) -> list[Ask]:
+        """Questions about other facts, asked about each: what has their subject in it, with this one's in its
+        place, as far as the teacher answers it, and as far as it is not asked about it anyway."""
+        out, known = list[Ask](), {*asked}
+        for fact in found:
+            others = [(other, question) for other, question in asked if _is_other(other, fact)]
+            swapped = [_swapped(question, other.subject, fact.subject) for other, question in others]
+            asks = [(fact, question) for question in dict.fromkeys(swapped) if question]
+            out += [ask for ask in asks if ask not in known and _askable(*ask)][:_BORROWED]
+        return self._answered(out)
 
-    def _specific(self, questions: Sequence[str], fact: Fact, others: Sequence[Fact]) -> list[str]:
-        """Those that are likelier where the fact was noted than where nothing was, or another fact."""
-        own = dict(zip(questions, self.writer.asks(questions, fact.note, fact.says), strict=True))
-        gains = dict.fromkeys(questions, math.inf)
-        for other in (None, *others):
-            asked = [*gains]
-            given = (other.note, other.says) if other else NOTHING
-            found = zip(asked, self.writer.asks(asked, *given), strict=True)
-            gains = {q: gain for q, p in found if (gain := min(gains[q], own[q] - p)) >= SPECIFIC}
-        return sorted(gains, key=lambda q: -gains[q])
+    def _specific(self, asked: Sequence[Ask], found: Sequence[Fact]) -> list[Ask]:
+        """Those that are likelier where their fact was noted than where nothing was, or another fact."""
+        own = self._likely({ask: _noted(ask[0]) for ask in asked})
+        gains = {ask: math.inf for ask in asked if own[ask] > -math.inf}
+        given = {fact: [NOTHING, *_rivals(fact, found)] for fact in found}
+        for i in range(1 + _RIVALS):
+            compared = {ask: given[ask[0]][i] for ask in gains if i < len(given[ask[0]])}
+            gains |= {ask: min(gains[ask], own[ask] - p) for ask, p in self._likely(compared).items()}
+            gains = {ask: gain for ask, gain in gains.items() if gain >= SPECIFIC}
+        return sorted(gains, key=lambda ask: (found.index(ask[0]), -gains[ask]))
 
-    def _answered(self, questions: Sequence[str], fact: Fact) -> list[str]:
-        """Those to which the teacher, with the exchange in its context, gives an answer that names it."""
-        turns = [*self._system, *fact.turns]
-        prompts = [self._model.encode([*turns, Message("user", q)], self._tools) for q in questions]
-        given = answers(self._model, prompts, self._version, _ANSWER) if prompts else []
-        return [q for q, answer in zip(questions, given, strict=True) if names(answer, fact.says)]
+    def _likely(self, asked: dict[Ask, Answered]) -> dict[Ask, float]:
+        """How likely each question is behind a note."""
+        found = self.writer.asks([(question, noted) for (_, question), noted in asked.items()])
+        return dict(zip(asked, found, strict=True))
+
+    def _answered(self, asked: Sequence[Ask]) -> list[Ask]:
+        """Those to which the teacher, with the exchange in its context, gives an answer that names the fact.
+        All are answered together."""
+        turns = [[*self._system, *fact.turns, Message("user", question)] for fact, question in asked]
+        prompts = [tuple(self._model.encode(some, self._tools)) for some in turns]
+        fit = [(ask, p) for ask, p in zip(asked, prompts, strict=True) if len(p) < self._model.context_length]
+        if not fit:
+            return []
+        shared = common_length([prompt for _, prompt in fit])
+        before = self._model.prefix(fit[0][1][:shared], self._version) if shared else None
+        own = [prompt[shared:] for _, prompt in fit]
+        given = answers(self._model, own, self._version, _ANSWER, before, at_once=_AT_ONCE)
+        return [ask for (ask, _), answer in zip(fit, given, strict=True) if names(answer, ask[0].says)]
 
 
-def _askable(question: str, fact: Fact) -> bool:
+def _noted(fact: Fact) -> Answered:
+    return fact.note, fact.says
+
+
+def _is_other(other: Fact, fact: Fact) -> bool:
+    """Whether it is another fact, asked for from the same end."""
+    return other.note != fact.note and other.turned == fact.turned
+
+
+def _rivals(fact: Fact, found: Sequence[Fact]) -> list[Answered]:
+    return [_noted(other) for other in found if _is_other(other, fact)][:_RIVALS]
+
+
+def _askable(fact: Fact, question: str) -> bool:
     """Whether a question speaks of its fact, does not give the answer away, and repeats no turn."""
     asked = content(question)
     repeated = any(asked == content(turn.content) for turn in fact.turns)

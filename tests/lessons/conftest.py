@@ -20,11 +20,11 @@ class Reader(ScriptedModel):
     def score(
         self, pairs: Sequence[PromptAnswer], version: str = BASE, prefix: Prefix | None = None
     ) -> list[list[float]]:
-        before = self.decode(prefix.tokens if prefix else ())
-        return [self._nats(before, self.decode(answer)) for _, answer in pairs]
+        before = prefix.tokens if prefix else ()
+        return [self._nats(self.decode((*before, *prompt)), self.decode(answer)) for prompt, answer in pairs]
 
     def _nats(self, before: str, text: str) -> list[float]:
-        if before.endswith("Question"):
+        if before.endswith("Question:"):
             note = before.rpartition("Note: ")[2].partition("\n")[0]
             return [-100.0 + 10 * len(content(text) & content(note))]
         if "Question:" in before:

@@ -7,7 +7,7 @@ from nightschool.lessons.asked import Facts, _others, in_other_words
 from nightschool.lessons.build import understand
 from nightschool.lessons.exchanges import Exchange
 from nightschool.lessons.facts import Fact
-from nightschool.lessons.questions import Questions
+from nightschool.lessons.questions import Ask, Questions
 from nightschool.lessons.writing import Writer
 from nightschool.types import BASE, Message
 from tests.helpers import turns
@@ -22,7 +22,7 @@ NEW = ("Ines", "Corvo", "7731", "lawyer", "gate")
 def questions(*written: str, model: Reader | None = None) -> Questions:
     """Every one of which the model answers by all that there is to know."""
     model = model or Reader(NEW, lambda prompt, version: "Ines Corvo, lawyer, 7731, gate")
-    return Questions(model, BASE, Writer(model, BASE), lambda *_: written, 9)
+    return Questions(model, BASE, Writer(model, BASE), lambda noted, _: [written] * len(noted), 9)
 
 
 def facts(context: Sequence[Message], asked: Questions | None = None) -> Facts:
@@ -106,8 +106,8 @@ def test_a_question_is_asked_about_one_fact() -> None:
     """Of the two ends of a told fact, say, or where the user asked so, too."""
 
     class Admits(Questions):
-        def about(self, fact: Fact, others: Sequence[Fact]) -> list[str]:
-            return [GATE, "Which one?"]
+        def about(self, found: Sequence[Fact]) -> list[Ask]:
+            return [(fact, question) for fact in found for question in (GATE, "Which one?")]
 
     model = Reader(NEW)
     found = facts(turns(WHO, OUR, GATE, CODE), Admits(model, BASE, Writer(model, BASE), lambda *_: [], 9))

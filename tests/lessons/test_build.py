@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from nightschool.lessons.build import build_lesson
 from nightschool.lessons.questions import Questions
-from nightschool.lessons.writing import Writer
+from nightschool.lessons.writing import Answered, Writer
 from nightschool.types import BASE, Lesson, Message, Session, ToolCall
 from tests.lessons.conftest import Reader
 
@@ -98,9 +99,12 @@ def facts_lesson(seed: int = 0, variations: int = 24, held_back: int = 9, writte
     """Of three facts: about the first, `written` questions are admitted, about the last, which is told, 3."""
     model = Reader(NEW, lambda prompt, version: "Mira Stone, Ines Corvo")
 
-    def write(note: str, answer: str, count: int) -> list[str]:
-        about = "How is the Ghent office led" if "Ghent" in note else "Is our lawyer known"
-        return [f"{about}, way {i}?" for i in range(count if "Ghent" in note else 3)]
+    def about(note: str, count: int) -> list[str]:
+        asked = "How is the Ghent office led" if "Ghent" in note else "Is our lawyer known"
+        return [f"{asked}, way {i}?" for i in range(count if "Ghent" in note else 3)]
+
+    def write(noted: Sequence[Answered], count: int) -> list[list[str]]:
+        return [about(note, count) for note, _ in noted]
 
     questions = Questions(model, BASE, Writer(model, BASE), write, written)
     of = session(*(text for both in FACTS for text in both), system="Be brief.")

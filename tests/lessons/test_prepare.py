@@ -1,7 +1,7 @@
 """Which lessons sessions make, by how they were judged."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -10,7 +10,7 @@ from nightschool.errors import HelperError
 from nightschool.lessons import prepare as module
 from nightschool.lessons.helper import Helper
 from nightschool.lessons.prepare import heard, prepare
-from nightschool.lessons.writing import Writer
+from nightschool.lessons.writing import Answered, Writer
 from nightschool.types import Lesson, Message, Session, Signal
 from tests.helpers import turns
 from tests.lessons.conftest import Reader
@@ -66,7 +66,7 @@ class Writers:
         self.asked: list[tuple[str, str, str, int]] = []
         self.fails = self.silent = False
         monkeypatch.setattr(Helper, "questions", lambda _, *given: self._help(*given))
-        monkeypatch.setattr(Writer, "questions", lambda _, *given: self._write(*given[:3]))
+        monkeypatch.setattr(Writer, "questions", lambda _, *given: self._write(*given[:2]))
 
     def _help(self, note: str, answer: str, count: int) -> list[str]:
         self.asked.append(("helper", note, answer, count))
@@ -75,9 +75,9 @@ class Writers:
             raise HelperError("the helper cannot be reached")
         return [] if self.silent else ["Who helps as our lawyer?"]
 
-    def _write(self, note: str, answer: str, count: int) -> list[str]:
-        self.asked.append(("model", note, answer, count))
-        return ["Who is now our lawyer?"]
+    def _write(self, noted: Sequence[Answered], count: int) -> list[list[str]]:
+        self.asked += [("model", note, answer, count) for note, answer in noted]
+        return [["Who is now our lawyer?"] for _ in noted]
 
     def practised(self, config: Config) -> set[str]:
         """The questions that are practised or held back of a session with a told fact."""
@@ -111,7 +111,7 @@ def test_where_the_helper_fails_the_model_writes_them_and_it_is_said_once(
     writers.fails = True
     with caplog.at_level(logging.WARNING):
         assert writers.practised(HELPED) == {"Who is now our lawyer?"}
-    assert [who for who, *_ in writers.asked] == ["helper", "model"] * 2
+    assert [who for who, *_ in writers.asked] == ["helper", "helper", "model", "model"]
     assert caplog.messages == ["the helper cannot be reached; the model writes its own questions"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from nightschool.lessons.exchanges import Exchange
 from nightschool.lessons.facts import Fact
 from nightschool.lessons.questions import Questions
-from nightschool.lessons.writing import Writer
+from nightschool.lessons.writing import Answered, Writer
 from nightschool.types import BASE, Message
 from tests.helpers import turns
 from tests.lessons.conftest import Reader
@@ -39,18 +39,19 @@ class Asking:
         self.heard.append(prompt)
         return self._answer
 
-    def _write(self, note: str, answer: str, count: int) -> Sequence[str]:
-        self.wanted.append((note, answer, count))
-        return self._questions
+    def _write(self, noted: Sequence[Answered], count: int) -> Sequence[Sequence[str]]:
+        self.wanted += [(*one, count) for one in noted]
+        return [self._questions if note == LAWYER.note else () for note, _ in noted]
 
-    def about(self, of: Fact = LAWYER, others: Sequence[Fact] = (LAWYER, GHENT)) -> list[str]:
-        return self.asking.about(of, others)
+    def about(self, found: Sequence[Fact] = (LAWYER, GHENT)) -> list[str]:
+        """What is asked about the lawyer."""
+        return [question for fact, question in self.asking.about(found) if fact is LAWYER]
 
 
 def test_good_questions_are_admitted_the_most_specific_first() -> None:
     asked = Asking("Our lawyer?", "Who now is our lawyer?", "Our lawyer?")
     assert asked.about() == ["Who now is our lawyer?", "Our lawyer?"]
-    assert asked.wanted == [(LAWYER.note, "Ines Corvo", 9)]
+    assert asked.wanted == [(LAWYER.note, "Ines Corvo", 9), (GHENT.note, "Mira Stone", 9)]
 
 
 def test_the_teacher_knows_only_that_exchange() -> None:
@@ -77,11 +78,10 @@ def test_the_teacher_may_answer_in_any_words(answer: str) -> None:
         ("Our lawyer is.", "looks like a statement"),
     ],
 )
-def test_others_are_refused_before_they_are_answered(question: str, why: str) -> None:
+def test_others_are_refused(question: str, why: str) -> None:
     asked = Asking(question)
     other = fact("Who leads our office?", "Mira Stone, lawyer.", "Mira Stone")
-    assert asked.about(others=(LAWYER, other)) == [], why
-    assert asked.heard == []
+    assert asked.about((LAWYER, other)) == [], why
 
 
 def test_a_question_that_is_as_likely_where_nothing_was_noted_is_refused() -> None:
@@ -90,8 +90,8 @@ def test_a_question_that_is_as_likely_where_nothing_was_noted_is_refused() -> No
             return [-50.0]
 
     model = Everywhere(script=lambda prompt, _: "Ines Corvo.")
-    asked = Questions(model, BASE, Writer(model, BASE), lambda *_: ["Our lawyer?"], 9)
-    assert asked.about(LAWYER, [LAWYER]) == []
+    asked = Questions(model, BASE, Writer(model, BASE), lambda *_: [["Our lawyer?"]], 9)
+    assert asked.about([LAWYER]) == []
 
 
 def test_a_question_that_the_teacher_answers_otherwise_is_refused() -> None:
@@ -101,7 +101,7 @@ def test_a_question_that_the_teacher_answers_otherwise_is_refused() -> None:
 
 def test_the_other_end_of_the_same_note_is_no_other_fact() -> None:
     end = replace(LAWYER, says="lawyer", subject="Ines Corvo", turned=True)
-    assert Asking("Our lawyer?").about(others=(LAWYER, end)) == ["Our lawyer?"]
+    assert Asking("Our lawyer?").about((LAWYER, end)) == ["Our lawyer?"]
 
 
 def test_none_are_written_where_none_are_wanted() -> None:
@@ -117,6 +117,6 @@ def test_a_question_about_another_fact_is_asked_about_this_one() -> None:
         (LAWYER, "The lawyers?"),  # not a whole word
         (LAWYER, "Is a lawyer a lawyer?"),  # not once
     ]
-    assert asked.asking.borrowed(GHENT, about_others) == ["Who now is our Ghent?"]
-    assert Asking(answer="Nobody.").asking.borrowed(GHENT, about_others) == []
-    assert Asking().asking.borrowed(replace(GHENT, subject=""), about_others) == []
+    assert asked.asking.borrowed([LAWYER, GHENT], about_others) == [(GHENT, "Who now is our Ghent?")]
+    assert Asking(answer="Nobody.").asking.borrowed([GHENT], about_others) == []
+    assert Asking().asking.borrowed([replace(GHENT, subject="")], about_others) == []

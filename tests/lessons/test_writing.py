@@ -1,14 +1,16 @@
 """What a model makes of notes: questions, and how likely and how surprising it finds them."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nightschool.engines.base import Prefix
+from nightschool.engines.base import Engine, Generation, Prefix, Tokens, respond
 from nightschool.engines.scripted import ScriptedModel
+from nightschool.lessons import writing
 from nightschool.lessons.atoms import atoms
 from nightschool.lessons.writing import NOTHING, WAYS, Writer
 from nightschool.models.hf import HFModel
@@ -19,21 +21,28 @@ from tests.lessons.conftest import Reader
 NOTE, ANSWER = "Our lawyer is Ines Corvo.", "Ines Corvo"
 
 
-def written(*questions: str) -> list[str]:
-    """What a writer makes of a model that wants to write these, one after the other."""
-    drawn: Iterator[str] = iter(())
+class Writes(ScriptedModel):
+    """Wants to write these questions."""
 
-    def script(prompt: str, _: str) -> str:
-        nonlocal drawn
+    def __init__(self, *questions: str, context_length: int = 4096) -> None:
+        super().__init__(self._go_on, context_length=context_length)
+        self._questions = questions
+
+    def _go_on(self, prompt: str, _: str) -> str:
         so_far = prompt.rpartition("Question:")[2]
-        if not so_far:  # a first token
-            if (question := next(drawn, None)) is None:
-                drawn = iter(questions)
-                question = next(drawn)
-            return question
-        return next(q for q in questions if q.startswith(so_far))[len(so_far) :]
+        return next(q for q in self._questions if q.startswith(so_far))[len(so_far) :]
 
-    return Writer(ScriptedModel(script), BASE).questions(NOTE, ANSWER, 12, seed=0)
+    def likeliest(
+        self, prompts: Sequence[Tokens], count: int, version: str = BASE, prefix: Prefix | None = None
+    ) -> list[list[tuple[int, float]]]:
+        firsts = {self.encode_answer(question)[0]: -1.0 for question in self._questions}
+        return [[*firsts.items()][:count] for _ in prompts]
+
+
+def written(*questions: str) -> list[str]:
+    """What a writer makes of a model that wants to write these."""
+    (found,) = Writer(Writes(*questions), BASE).questions([(NOTE, ANSWER)], 12, seed=0)
+    return found
 
 
 def test_questions_are_gone_on_with_from_several_first_tokens() -> None:
@@ -54,39 +63,68 @@ def test_the_examples_come_in_as_many_orders_as_there_are_ways_to_ask() -> None:
         assert f"Note: {NOTE}\nAnswer: {ANSWER}\nQuestion:" in prompt
         return "Who?\n"
 
-    Writer(ScriptedModel(script), BASE).questions(NOTE, ANSWER, 3, seed=0)
+    Writer(ScriptedModel(script), BASE).questions([(NOTE, ANSWER)], 3, seed=0)
     assert len(seen) == WAYS
 
 
-def test_the_same_seed_writes_the_same(roomy: HFModel) -> None:
-    """Token by token: hardly anything that a random model writes comes to an end."""
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[int, ...], list[int]]:
+    """What was written behind each prompt: hardly anything of a random model comes to an end."""
+    found = dict[tuple[int, ...], list[int]]()
 
-    class Sampled(Writer):
-        def _sample(self, *given: Any) -> list[list[int]]:
-            tokens.append(found := super()._sample(*given))
-            return found
+    def watched(model: Engine, prompts: list[tuple[int, ...]], *given: Any, **how: Any) -> list[Generation]:
+        out = respond(model, prompts, *given, **how)
+        found.update(zip(prompts, (one.tokens for one in out), strict=True))
+        return out
 
+    monkeypatch.setattr(writing, "respond", watched)
+    return found
+
+
+def test_the_same_seed_writes_the_same(roomy: HFModel, rows: dict[tuple[int, ...], list[int]]) -> None:
     runs = []
     for seed in (1, 1, 2):
-        tokens: list[list[list[int]]] = []
-        Sampled(roomy, BASE).questions(NOTE, ANSWER, 6, seed)
-        runs.append(tokens)
+        rows.clear()
+        Writer(roomy, BASE).questions([(NOTE, ANSWER)], 6, seed)
+        runs.append(dict(rows))
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_what_is_written_about_a_note_does_not_depend_on_others(
+    roomy: HFModel, rows: dict[tuple[int, ...], list[int]]
+) -> None:
+    Writer(roomy, BASE).questions([(NOTE, ANSWER)], 6, seed=1)
+    alone = dict(rows)
+    rows.clear()
+    Writer(roomy, BASE).questions([("The gate code is 7731.", "7731"), (NOTE, ANSWER)], 6, seed=1)
+    assert len(rows) > len(alone) > 0
+    assert rows.items() >= alone.items()
+
+
+def test_a_note_that_does_not_fit_spoils_no_other() -> None:
+    model = Writes("Who?\n", context_length=800)
+    writer, long = Writer(model, BASE), (NOTE * 20, ANSWER)
+    assert writer.questions([long, (NOTE, ANSWER), long], 4, seed=0) == [[], ["Who?"], []]
+    assert writer.questions([long], 4, seed=0) == [[]]
+    likely, unlikely = writer.asks([("Who?", (NOTE, ANSWER)), ("Who?", long)])
+    assert likely > unlikely == -math.inf
 
 
 def test_how_likely_a_question_is_behind_a_note(roomy: HFModel) -> None:
     asked = ["Who is our lawyer?", "When?"]
-    together = Writer(roomy, BASE).asks(asked, NOTE, ANSWER)
-    apart = [Writer(roomy, BASE).asks([one], NOTE, ANSWER)[0] for one in asked]
+    noted = [(NOTE, ANSWER), NOTHING, (NOTE, ANSWER)]
+    pairs = [*zip((*asked, asked[0]), noted, strict=True)]
+    together = Writer(roomy, BASE).asks(pairs)
+    apart = [Writer(roomy, BASE).asks([one])[0] for one in pairs]
     assert together == pytest.approx(apart, abs=1e-3)
-    assert Writer(roomy, BASE).asks([], NOTE, ANSWER) == []
+    assert Writer(roomy, BASE).asks([]) == []
 
 
 def test_a_statement_is_likelier_as_a_note() -> None:
     writer = Writer(Reader(), BASE)
     told, asked = writer.tells(["Our lawyer is Ines Corvo.", "Who is our lawyer?"])
     assert told > 0 > asked
-    assert writer.asks(["Who?"], *NOTHING) == [-100.0]
+    assert writer.asks([("Who?", NOTHING)]) == [-100.0]
 
 
 ROOMY = HFModel(tiny_net(), tiny_tokenizer(), "tiny")
@@ -122,5 +160,5 @@ def test_what_other_notes_say_stands_before_a_note() -> None:
 
     model = Hears({"7731"})
     found = Writer(model, BASE).surprises("The code is 7731.", ["Tea is at four."])
-    assert model.heard.endswith("Note: Tea is at four.\n\nNote")
+    assert model.heard.endswith("Note: Tea is at four.\n\nNote:")
     assert [(atom.text, logprob) for atom, logprob in found if logprob] == [("7731", -24.0)]
