@@ -55,9 +55,7 @@ NOTHING: Answered = ("Nothing.", "nothing")  # a note and its answer, where noth
 
 _MAX_TOKENS = 15  # of a question after its first
 _PREFIXES = 4  # texts whose keys and values are kept (10 MB each with the embedded model in float32)
-# First tokens that are less likely are not gone on from, or only once: of 190 questions that began with them,
-# or were a second one, 9 were admitted, of 194 others 20 (SmolLM2-135M, eight facts).
-_UNLIKELY, _LIKELY = math.log(1 / 64), math.log(1 / 20)
+_EACH = 2  # how often a first token is gone on from
 _AT_ONCE = 256  # rows decoded together: short ones
 _TEMPERATURE = 0.3  # after the first: at 0.8 and more, most of what this small a model wrote made no sense
 
@@ -80,7 +78,7 @@ class Writer:
         """For each note, about `count` questions to which its answer is right, many of them bad. None about a
         note that the model's context does not hold.
 
-        What comes first decides what follows: each of the likeliest first tokens is gone on from once or
+        What comes first decides what follows: each of the likeliest first tokens is gone on from
         twice, cautiously (branching at the first token: arXiv 2402.10200). All notes are written about
         together: a step of many rows takes much less time than as many steps of one."""
         found = [list[str]() for _ in noted]
@@ -99,13 +97,13 @@ class Writer:
         if not texts:
             return
         before, behind = self._together(_shown(way), [*texts.values()])
-        firsts = self._model.likeliest(behind, -(-each // 2), self._version, before)
+        firsts = self._model.likeliest(behind, -(-each // _EACH), self._version, before)
         rows = [
             (i, (*prompt, token), seed_of(seed, *noted[i], way, token, again))
             for i, prompt, likely in zip(texts, behind, firsts, strict=True)
-            for token, logprob in likely
-            if logprob >= _UNLIKELY and token not in self._model.eos
-            for again in range(1 + (logprob >= _LIKELY))
+            for token, _ in likely
+            if token not in self._model.eos
+            for again in range(_EACH)
         ]
         written = respond(
             self._model,
