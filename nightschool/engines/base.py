@@ -211,6 +211,14 @@ def common_length(rows: Sequence[Tokens]) -> int:
     return min(common_beginning(first, last), min(len(row) for row in rows) - 1)
 
 
+def prefilled(engine: Engine, prompts: Sequence[Tokens], version: str) -> tuple[Prefix | None, list[Tokens]]:
+    """What all prompts begin with, prefilled once, and what of each stands behind it: one token at least.
+    There has to be a prompt."""
+    shared = common_length(prompts)
+    prefix = engine.prefix(prompts[0][:shared], version) if shared else None
+    return prefix, [prompt[shared:] for prompt in prompts]
+
+
 def drain(batch: Batch, requests: Sequence[GenerateRequest], at_once: int) -> list[Generation]:
     """Step a batch until all requests, at most `at_once` together, are answered; the answers in order."""
     out = [Generation() for _ in requests]

@@ -90,7 +90,7 @@ def _candidates(context: RuleContext, lesson: Lesson, practice: PracticeSet) -> 
         )
         gap = teacher[i].logprob - student[i].logprob
         doubt = own[example.id].doubt if example.id in own else None
-        is_corrected = example.verifier is not None and context.config.opsd.reference_fraction > 0
+        is_corrected = example.verifier is not None and context.uses_known
         refusal = _refusal(student[i], gap if not is_corrected else math.inf)
         out.append(Candidate(settled, answer, gap, refusal or doubt))
     return out

@@ -26,19 +26,27 @@ UNKNOWN = -1  # in place of a token
 def right_next(example: Example, answer: Sequence[int]) -> list[int]:
     """The right token at each place of an answer: the known answer's as far as that says just the same until
     there; then UNKNOWN, since a known answer does not say how to go on from another one."""
-    known = tuple(example.answer or ()) if example.verifier else ()
-    same = next((i for i, (a, b) in enumerate(zip(answer, known, strict=False)) if a != b), len(answer))
-    return [*known[: same + 1], *[UNKNOWN] * len(answer)][: len(answer)]
+    known = _known(example)
+    return [*known[: _same(answer, known) + 1], *[UNKNOWN] * len(answer)][: len(answer)]
 
 
 def until_mistake(rollout: Rollout) -> Rollout:
     """A wrong answer as far as anything is known about it: up to the first token that is not the known
     answer's. What the teacher says after that, it says of an answer that cannot become right any more."""
-    example, answer = rollout.example, rollout.answer
-    if not example.verifier or not example.answer or rollout.is_reference or example.verify(answer) == 1:
+    answer, known = rollout.answer, _known(rollout.example)
+    if not known or rollout.is_reference or rollout.example.verify(answer) == 1:
         return rollout
-    same = next((i for i, (a, b) in enumerate(zip(answer, example.answer, strict=False)) if a != b), None)
-    return replace(rollout, answer=answer[: len(answer) if same is None else same + 1])
+    return replace(rollout, answer=answer[: _same(answer, known) + 1])
+
+
+def _known(example: Example) -> tuple[int, ...]:
+    """The known right answer, or nothing: the teacher's own does not count."""
+    return (example.answer or ()) if example.verifier else ()
+
+
+def _same(answer: Sequence[int], known: Sequence[int]) -> int:
+    """How many tokens come before the first in which an answer differs from the known one."""
+    return next((i for i, (a, b) in enumerate(zip(answer, known, strict=False)) if a != b), len(answer))
 
 
 def corrected(teacher_NV: Tensor, right_N: Tensor) -> Tensor:

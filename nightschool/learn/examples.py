@@ -9,7 +9,16 @@ from typing import Protocol
 
 from torch import Tensor
 
-from nightschool.engines.base import Engine, Prefix, Text, answers, common_length, respond
+from nightschool.engines.base import (
+    Engine,
+    Prefix,
+    Text,
+    Tokens,
+    answers,
+    common_length,
+    prefilled,
+    respond,
+)
 from nightschool.errors import DreamError
 from nightschool.lessons.evidence import names_only
 from nightschool.models.cache import PrefixCache
@@ -150,12 +159,11 @@ def _prompts(
 
 def behind(
     model: Engine, lesson: Lesson, asked: Sequence[Sequence[Message]], version: str
-) -> tuple[Prefix, list[list[int]]]:
+) -> tuple[Prefix | None, list[Tokens]]:
     """The session prefilled once, and what of each prompt stands behind it: one at least, each the session
     and then these turns."""
     prompts = [model.encode([*lesson.context, *turns], lesson.tools) for turns in asked]
-    shared = common_length(prompts)
-    return model.prefix(prompts[0][:shared], version), [prompt[shared:] for prompt in prompts]
+    return prefilled(model, prompts, version)
 
 
 def answered(

@@ -48,6 +48,11 @@ class RuleContext:
     live: str
     config: LearnConfig
 
+    @property
+    def uses_known(self) -> bool:
+        """Whether known right answers may be used in teaching."""
+        return self.config.opsd.reference_fraction > 0
+
     def sample(
         self, examples: Sequence[Sequence[Example]], student: str, step: int, each: int = 1
     ) -> list[list[Rollout]]:
@@ -102,8 +107,7 @@ class RuleContext:
 
     def right(self, taught: Sequence[tuple[Example, Sequence[int]]]) -> Tensor:
         """The right token at each place of these answers, or UNKNOWN [tokens of all answers]."""
-        use = self.config.opsd.reference_fraction > 0
-        tokens = [t if use else UNKNOWN for e, answer in taught for t in right_next(e, answer)]
+        tokens = [t if self.uses_known else UNKNOWN for e, answer in taught for t in right_next(e, answer)]
         return torch.tensor(tokens, device=self.model.device)
 
     def distil(

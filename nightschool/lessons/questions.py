@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from nightschool.engines.base import Engine, answers, common_length
+from nightschool.engines.base import Engine, answers, prefilled
 from nightschool.lessons.evidence import content, names
 from nightschool.lessons.facts import TELLS, Fact
 from nightschool.lessons.twins import occurrences
@@ -93,9 +93,7 @@ class Questions:
         fit = [(ask, p) for ask, p in zip(asked, prompts, strict=True) if len(p) < self._model.context_length]
         if not fit:
             return []
-        shared = common_length([prompt for _, prompt in fit])
-        before = self._model.prefix(fit[0][1][:shared], self._version) if shared else None
-        own = [prompt[shared:] for _, prompt in fit]
+        before, own = prefilled(self._model, [prompt for _, prompt in fit], self._version)
         given = answers(self._model, own, self._version, _ANSWER, before, at_once=_AT_ONCE)
         return [ask for (ask, _), answer in zip(fit, given, strict=True) if names(answer, ask[0].says)]
 

@@ -78,9 +78,9 @@ class Writer:
         """For each note, about `count` questions to which its answer is right, many of them bad. None about a
         note that the model's context does not hold.
 
-        What comes first decides what follows: each of the likeliest first tokens is gone on from
-        twice, cautiously (branching at the first token: arXiv 2402.10200). All notes are written about
-        together: a step of many rows takes much less time than as many steps of one."""
+        What comes first decides what follows: each of the likeliest first tokens is gone on from twice,
+        cautiously (branching at the first token: arXiv 2402.10200). All notes are written about together: a
+        step of many rows takes much less time than as many steps of one."""
         found = [list[str]() for _ in noted]
         for way in range(WAYS):
             for i, text in self._written(noted, way, -(-count // WAYS), seed):

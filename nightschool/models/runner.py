@@ -1,7 +1,7 @@
 """The forwards of one network: prefill, hidden states with and without gradients, and the head.
 
 Rows that run together are packed one after the other, without padding. Behind a shared prefix, its key-value
-cache is neither copied nor computed again (`models.attention`).
+cache is not computed again (`models.attention`), nor copied, but for neighbours that begin alike behind it.
 """
 
 from __future__ import annotations

@@ -36,8 +36,7 @@ class Refining(OPSD):
     def informed(self, example: Example) -> tuple[int, ...]:
         """The prompt of the teacher that mends: with the right answer in it where it is wrong by itself,
         unless that is not to be used."""
-        use = self._context.config.opsd.reference_fraction > 0
-        return (use and example.informed) or example.teacher
+        return (self._context.uses_known and example.informed) or example.teacher
 
     def refine(self, practice: PracticeSet, rollouts: Sequence[Rollout]) -> list[PromptAnswer]:
         """For each rollout the prompt (behind the set's prefix) with which the teacher refined it, and the

@@ -46,7 +46,7 @@ class OPSD:
         return found[: round(fraction * len(found))]
 
     def objectives(self, practice: PracticeSet, rollouts: Sequence[Sequence[Rollout]]) -> list[LossBatch]:
-        if self._context.config.opsd.reference_fraction > 0:
+        if self._context.uses_known:
             rollouts = [[until_mistake(r) for r in step] for step in rollouts]
         hidden = self._hidden(practice, [r for step in rollouts for r in step])
         return [
