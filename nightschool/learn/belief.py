@@ -14,7 +14,7 @@ from statistics import mean
 from nightschool.engines.base import respond
 from nightschool.learn.examples import PracticeSet, answered, behind
 from nightschool.learn.rule import RuleContext
-from nightschool.lessons.exchanges import threads
+from nightschool.lessons.exchanges import turned
 from nightschool.models.hf import HFModel
 from nightschool.types import Lesson, Message
 
@@ -61,17 +61,17 @@ def _doubts(
         reason = f"when left out, only {share:.0%} of the session's exchanges are answered right"
         return [reason] * len(asked)
     said = [model.decode(answer).strip() for answer in given]
-    again, turned = said, _turned(lesson.context)
-    if turned is not None:
-        again = answered(model, replace(lesson, context=tuple(turned)), asked, version, longest)
+    again, other = said, turned(lesson.context)
+    if other is not None:
+        again = answered(model, replace(lesson, context=tuple(other)), asked, version, longest)
     gains = _gains(model, version, lesson, asked, given)
     return [
         "the teacher says something else when the session comes in another order"
-        if one != other
+        if one != another
         else "the teacher would say that to any request"
         if gain <= 0
         else None
-        for one, other, gain in zip(said, again, gains, strict=True)
+        for one, another, gain in zip(said, again, gains, strict=True)
     ]
 
 
@@ -87,13 +87,3 @@ def _gains(
     pairs = [*zip(prompts, given, strict=True), *((nothing, answer) for answer in given)]
     means = [mean(logprobs) for logprobs in model.score(pairs, version, prefix)]
     return [own - prior for own, prior in zip(means[: len(given)], means[len(given) :], strict=True)]
-
-
-def _turned(context: Sequence[Message]) -> list[Message] | None:
-    """The session with its last thread first; None where it is one thread."""
-    found, _ = threads(context)
-    if len(found) < 2:
-        return None
-    system = [m for m in context if m.role == "system"]
-    rows = [context[t.parts[0].start : t.parts[-1].end] for t in found]
-    return [*system, *(m for row in reversed(rows) for m in row if m.role != "system")]

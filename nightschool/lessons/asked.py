@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from nightschool.errors import ContextTooLong
-from nightschool.lessons.evidence import names
+from nightschool.lessons.evidence import Said, names
 from nightschool.lessons.exchanges import Exchange, Thread, answered
 from nightschool.lessons.facts import Fact, Noted, facts
+from nightschool.lessons.labels import labelled, renumbered
+from nightschool.lessons.paraphrases import Paraphrase
 from nightschool.lessons.questions import Ask, Questions
 from nightschool.types import Message
 
@@ -30,8 +32,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Facts:
-    """The ways to ask for each fact of a session, and by what an answer to its own requests is right. `told`
-    are the user's turns that only tell something: they are no requests."""
+    """The ways to ask for each answer of a session, and by what an answer to its own requests is right.
+    `told` are the user's turns that only tell something: they are no requests."""
 
     groups: tuple[tuple[Asked, ...], ...] = ()
     names: dict[Exchange, tuple[str, ...]] = field(default_factory=dict)
@@ -64,11 +66,21 @@ def in_other_words(
             said.add(question)
             asked = replace(fact.exchange, request=(Message("user", question),))
             groups.setdefault(fact.exchange, []).append(Asked(asked, only))
+    plain = [e for e in asked_for if e not in right and not e.step]
+    for exchange, text in _paraphrases(questions, plain):
+        if text not in said:
+            groups[exchange].append(Asked(replace(exchange, request=(Message("user", text),))))
+    numbered = _numbered(asked_for)
     for exchange, group in groups.items():
         if len(group) < _ENOUGH and exchange in asked_for:
-            elsewhere = (e for e in _elsewhere(exchange, asked_for) if not _stood(context, e))
+            elsewhere = [e for e in _elsewhere(exchange, asked_for) if not _stood(context, e)]
+            if exchange in numbered:
+                elsewhere = [_renumbered(e, n) for n, e in enumerate(elsewhere)]
             group += [Asked(e, right.get(exchange, ())) for e in elsewhere]
-    return Facts(tuple(tuple(group) for group in groups.values()), right, told)
+    by_answer = dict[str | None, list[Asked]]()  # so that no label is practised more than another
+    for exchange, group in groups.items():
+        by_answer.setdefault(exchange.answer, []).extend(group)
+    return Facts(tuple(map(tuple, by_answer.values())), right, told)
 
 
 def _noted(
@@ -103,6 +115,25 @@ def _asked_about(questions: Questions, found: Sequence[Fact]) -> Iterator[tuple[
         borrowed = questions.borrowed(found, sorted([*written, *users], key=lambda ask: found.index(ask[0])))
     for fact in found:
         yield fact, [question for of, question in (*written, *borrowed) if of is fact]
+
+
+def _paraphrases(questions: Questions | None, plain: Sequence[Exchange]) -> list[Paraphrase]:
+    """Other ways to make requests that ask for no fact."""
+    if questions and questions.paraphrases:
+        with suppress(ContextTooLong):  # the session leaves no room
+            return questions.paraphrases.of(plain)
+    return []
+
+
+def _numbered(single: Sequence[Exchange]) -> set[Exchange]:
+    """The requests with a number that their answers, labels, do not hang on."""
+    said = [Said(e.request[0].content, e.answer or "") for e in single]
+    return {single[i] for group in labelled(said) for i in group if len(single[i].request) == 1}
+
+
+def _renumbered(exchange: Exchange, n: int) -> Exchange:
+    (turn,) = exchange.request
+    return replace(exchange, request=(replace(turn, content=renumbered(turn.content, n)),))
 
 
 def _others(fact: Fact, found: Sequence[Fact]) -> Iterator[str]:

@@ -93,6 +93,16 @@ def threads(
     return found, drops
 
 
+def turned(context: Sequence[Message]) -> list[Message] | None:
+    """The session with its last thread first; None where it is one thread."""
+    found, _ = threads(context)
+    if len(found) < 2:
+        return None
+    system = [m for m in context if m.role == "system"]
+    rows = [context[t.parts[0].start : t.parts[-1].end] for t in found]
+    return [*system, *(m for row in reversed(rows) for m in row if m.role != "system")]
+
+
 def parts(context: Sequence[Message]) -> Iterator[Part]:
     """The session cut before each user turn."""
     starts = [i for i, m in enumerate(context) if m.role == "user"]

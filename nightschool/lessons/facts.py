@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from nightschool.lessons.atoms import Atom
 from nightschool.lessons.evidence import content, names
 from nightschool.lessons.exchanges import Exchange
+from nightschool.lessons.families import ALIKE, overlap
 from nightschool.lessons.writing import Writer
 from nightschool.types import Message
 
@@ -64,13 +65,22 @@ class Fact:
 def facts(writer: Writer, noted: Sequence[Noted]) -> tuple[list[Fact], frozenset[str]]:
     """The facts of a session, and all turns of the user that only tell one. A fact that can be asked for from
     either end ("Who is our lawyer?", "Who is Ines Corvo?") is two; of two that tell different things of the
-    same, the later one counts; one that is asked for, too, is not a told one."""
+    same, the later one counts; one that is asked for, too, is not a told one.
+
+    A request that states something and is answered with something new ("Ticket 5424: door is stuck.", a
+    label) asks for no fact, nor do others of its form."""
     short = [one for one in noted if len(one.text) <= _LONGEST]
+    others = [_unlike(one, [*short[:i], *short[i + 1 :]])[-_OTHERS:] for i, one in enumerate(short)]
+    new = [_new(writer, one, some) for one, some in zip(short, others, strict=True)]
+    tells = writer.tells([one.note.request for one in new])
+    stated = [one for one, t in zip(new, tells, strict=True) if t >= TELLS]
+    tasks = [one.note.request for one in stated if one.said]
     found: dict[tuple[str, ...], Fact] = {}
     told = set[str]()
-    for i, one in enumerate(short):
-        others = [*short[:i], *short[i + 1 :]]
-        for fact in _facts(writer, one, _unlike(one, others)[-_OTHERS:]):
+    for one in new:
+        if any(overlap(one.note.request, task) > ALIKE for task in tasks):
+            continue
+        for fact in _facts(one, one in stated):
             about = sorted(content(fact.note) - content(fact.says)) if fact.told else [fact.note, fact.says]
             found[(str(fact.told), *about)] = fact
             if fact.told:
@@ -86,23 +96,37 @@ def _unlike(one: Noted, others: Sequence[Noted]) -> list[str]:
     return [o.text for o in others if all(common[a] > 2 for a in content(one.text) & content(o.text))]
 
 
-def _facts(writer: Writer, one: Noted, others: Sequence[str]) -> Iterator[Fact]:
+@dataclass(frozen=True)
+class _New:
+    """What only a note says, in its request and in its answer."""
+
+    note: Noted
+    asked: Sequence[_Part]
+    said: Sequence[_Part]
+
+
+def _new(writer: Writer, one: Noted, others: Sequence[str]) -> _New:
     surprises = writer.surprises(one.text, others)
     border = len(one.request)  # no part reaches over it, whether or not a mark ends the request
     asked = _parts(one.text, [(atom, p) for atom, p in surprises if atom.end <= border])
     said = _parts(one.text, [(atom, p) for atom, p in surprises if atom.start > border])
-    new = [part for part in said if not content(part.text) <= content(one.request)]
+    return _New(one, asked, [part for part in said if not content(part.text) <= content(one.request)])
+
+
+def _facts(new: _New, states: bool) -> Iterator[Fact]:
+    """A note's fact, from either end, if there is one; `states`: its request rather tells than asks."""
+    one, asked = new.note, new.asked
     turns = (Message("user", one.request), Message("assistant", one.answer))
-    if new:
-        if one.exchange.answer is None or len(new) > _MOST:
+    if new.said:
+        if one.exchange.answer is None or len(new.said) > _MOST:
             return
-        says = _strongest(new).text
+        says = _strongest(new.said).text
         subjects = [part for part in asked if names(one.answer, part.text)]
         subject = _strongest(subjects).text if subjects else ""
         yield Fact(one.text, says, subject, one.exchange, turns)
         if subject:
             yield Fact(one.text, subject, says, one.exchange, turns, turned=True)
-    elif 2 <= len(asked) <= _MOST and writer.tells([one.request])[0] >= TELLS:
+    elif 2 <= len(asked) <= _MOST and states:
         statement = replace(one.exchange, answer=one.request)
         ends = sorted(sorted(asked, key=_strength)[:2], key=lambda part: part.start)
         for part, other in (ends[::-1], ends):

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nightschool.lessons.atoms import atoms
+from nightschool.lessons.alignment import align
+from nightschool.lessons.atoms import TURN, atoms
+
+ALIKE = 1 / 2  # of the atoms that requests of one form have in common (chosen)
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,38 @@ def tree(cases: Sequence[Case]) -> Tree | None:
 
 def likeness(left: Case, right: Case) -> float:
     """How much of the atoms of two exchanges is common, numbers counted by their kind."""
-    return _overlap(left.request, right.request) + _overlap(left.answer, right.answer)
+    return overlap(left.request, right.request) + overlap(left.answer, right.answer)
 
 
-def _overlap(left: str, right: str) -> float:
+def undecided(members: Sequence[Case], outside: Sequence[Case]) -> bool:
+    """Whether nothing that the members' requests have in common can be why their answers have in common what
+    others of their form have not: "wifi is down", "internet is down" are WEB, but "door is stuck" is GATE and
+    "clinic door is stuck" CLINIC, so that another thing that is down need not be WEB."""
+    turns = members[0].request.count(TURN)
+    outside = [o for o in outside if o.request.count(TURN) == turns]
+    near = [o for o in outside if any(overlap(o.request, m.request) > ALIKE for m in members)]
+    apart = _apart([c.request for c in (*members, *near)], len(members))
+    differ = _apart([c.answer for c in (*members, *near)], len(members))
+    return any(not any(_decides(why, what) for why in apart) for what in differ)
+
+
+def _apart(texts: Sequence[str], members: int) -> list[tuple[str, ...]]:
+    """What stands in each gap of the aligned texts that the first ones, the members, share, and not all."""
+    aligned = align(texts)
+    found = [
+        tuple(" ".join(a.text for a in row[a:b]) for row, (a, b) in zip(aligned.texts, gap, strict=True))
+        for gap in aligned.gaps()
+    ]
+    return [column for column in found if len({*column[:members]}) == 1 < len({*column})]
+
+
+def _decides(why: Sequence[str], what: Sequence[str]) -> bool:
+    """Whether what stands at one place tells what stands at the other."""
+    return len({*zip(why, what, strict=True)}) == len({*why})
+
+
+def overlap(left: str, right: str) -> float:
+    """The share of the atoms of two texts that they have in common, numbers counted by their kind."""
     a, b = _bag(left), _bag(right)
     total = sum(a.values()) + sum(b.values())
     return 2 * sum((a & b).values()) / total if total else 1.0

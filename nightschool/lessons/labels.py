@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from nightschool.lessons.atoms import atoms
 from nightschool.lessons.evidence import Said, sequence
+from nightschool.seeds import seed_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,15 @@ def labelled(said: Sequence[Said]) -> list[frozenset[int]]:
         if one.answer and (found := _headed(position, one.request)):
             groups[found.head].append(found)
     return [frozenset(one.position for one in group) for group in groups.values() if _labels(group, said)]
+
+
+def renumbered(request: str, *seed: object) -> str:
+    """A labelled request with another number in its heading, of as many digits: the label does not hang on
+    it."""
+    number = next(atom for atom in atoms(request) if atom.text.isdecimal())
+    least = 10 ** (len(number.text) - 1)
+    other = least + seed_of(request, *seed) % (9 * least)
+    return request[: number.start] + str(other) + request[number.end :]
 
 
 def _headed(position: int, request: str) -> _Headed | None:

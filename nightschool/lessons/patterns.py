@@ -11,7 +11,7 @@ from nightschool.lessons.alignment import Alignment, align, alignments, subseque
 from nightschool.lessons.atoms import SEPARATOR, TURN, atoms
 from nightschool.lessons.describe import described
 from nightschool.lessons.explain import Explanation, Span, explain
-from nightschool.lessons.families import Case, Tree, tree
+from nightschool.lessons.families import Case, Tree, tree, undecided
 from nightschool.lessons.loose import loose_pieces, loose_sources
 from nightschool.lessons.slots import Slot, held_sources, hidden_slots, shown_slots
 from nightschool.lessons.sources import (
@@ -192,6 +192,8 @@ def _pattern(indices: tuple[int, ...], session: _Session) -> Pattern | None:
     found = alignments(requests)
     if any(covers(alignment, case.request) for alignment in found for case in outside):
         return None  # one of this form is made otherwise: whatever these have in common is not all of it
+    if undecided(members, outside):
+        return None
     for alignment in found:
         pattern = _aligned(indices, members, alignment, session)
         if pattern:

@@ -15,6 +15,7 @@ from nightschool.lessons.build import build_lesson
 from nightschool.lessons.feedback import JudgedSession, apply_feedback, together
 from nightschool.lessons.helper import helper
 from nightschool.lessons.hindsight import Hindsight
+from nightschool.lessons.paraphrases import Paraphrases
 from nightschool.lessons.questions import Questions, Write
 from nightschool.lessons.writing import Answered, Writer
 from nightschool.types import BASE, Lesson, Session, Signal
@@ -59,9 +60,10 @@ def prepare(
 
 
 def _questions(session: Session, config: Config, model: Engine, version: str) -> Questions:
-    writer, system = Writer(model, version), [m for m in session.messages if m.role == "system"]
-    write = _written_by(writer, config)
-    return Questions(model, version, writer, write, config.learn.self_asked, system, session.tools)
+    said, count = (session.messages, session.tools), config.learn.self_asked
+    writer = Writer(model, version)
+    paraphrases = Paraphrases(model, version, *said, count, config.learn.seed)
+    return Questions(model, version, writer, _written_by(writer, config), count, *said, paraphrases)
 
 
 def _written_by(writer: Writer, config: Config) -> Write:

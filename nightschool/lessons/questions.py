@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from nightschool.engines.base import Engine, answers, prefilled
 from nightschool.lessons.evidence import content, names
 from nightschool.lessons.facts import TELLS, Fact
+from nightschool.lessons.families import ALIKE
+from nightschool.lessons.paraphrases import Paraphrases
 from nightschool.lessons.twins import occurrences
 from nightschool.lessons.writing import NOTHING, Answered, Writer
 from nightschool.types import Message, Tools
@@ -31,7 +33,8 @@ Ask = tuple[Fact, str]  # a fact, and a question about it
 
 
 class Questions:
-    """Asks about the facts of one session: `write` writes `count` questions about each."""
+    """Asks about the facts of one session: `write` writes `count` questions about each. `paraphrases` are
+    of its other requests."""
 
     def __init__(
         self,
@@ -40,12 +43,14 @@ class Questions:
         writer: Writer,
         write: Write,
         count: int,
-        system: Sequence[Message] = (),
+        context: Sequence[Message] = (),
         tools: Tools = (),
+        paraphrases: Paraphrases | None = None,
     ) -> None:
         self._model, self._version, self.writer = model, version, writer
         self._write, self._count = write, count
-        self._system, self._tools = tuple(system), tools
+        self._system, self._tools = tuple(m for m in context if m.role == "system"), tools
+        self.paraphrases = paraphrases
 
     def about(self, found: Sequence[Fact]) -> list[Ask]:
         """The admitted questions about each of a session's facts, of each the most specific first."""
@@ -60,14 +65,19 @@ class Questions:
 
     def borrowed(self, found: Sequence[Fact], asked: Sequence[Ask]) -> list[Ask]:
         """Questions about other facts, asked about each: what has their subject in it, with this one's in its
-        place, as far as the teacher answers it, and as far as it is not asked about it anyway."""
-        out, known = list[Ask](), {*asked}
+        place, as far as it is not asked about it anyway. What asks for a fact told in the same words asks for
+        this one, too; of others, the teacher has to answer it."""
+        out, doubtful, known = list[Ask](), list[Ask](), {*asked}
         for fact in found:
-            others = [(other, question) for other, question in asked if _is_other(other, fact)]
-            swapped = [_swapped(question, other.subject, fact.subject) for other, question in others]
-            asks = [(fact, question) for question in dict.fromkeys(swapped) if question]
-            out += [ask for ask in asks if ask not in known and _askable(*ask)][:_BORROWED]
-        return self._answered(out)
+            taken = dict[Ask, bool]()
+            for other, question in asked:
+                swapped = _swapped(question, other.subject, fact.subject) if _is_other(other, fact) else None
+                ask = fact, swapped or ""
+                if swapped and ask not in known and _askable(*ask):
+                    taken[ask] = taken.get(ask, False) or _in_one_form(other, fact)
+            for ask, sure in [*taken.items()][:_BORROWED]:
+                (out if sure else doubtful).append(ask)
+        return [*out, *self._answered(doubtful)]
 
     def _specific(self, asked: Sequence[Ask], found: Sequence[Fact]) -> list[Ask]:
         """Those that are likelier where their fact was noted than where nothing was, or another fact."""
@@ -105,6 +115,12 @@ def _noted(fact: Fact) -> Answered:
 def _is_other(other: Fact, fact: Fact) -> bool:
     """Whether it is another fact, asked for from the same end."""
     return other.note != fact.note and other.turned == fact.turned
+
+
+def _in_one_form(other: Fact, fact: Fact) -> bool:
+    """Whether two notes are alike but for what they say and of what."""
+    a, b = (content(f.note) - content(f.says) - content(f.subject) for f in (other, fact))
+    return len(a & b) > ALIKE * (len(a) + len(b)) / 2
 
 
 def _rivals(fact: Fact, found: Sequence[Fact]) -> list[Answered]:

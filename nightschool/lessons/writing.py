@@ -55,9 +55,9 @@ NOTHING: Answered = ("Nothing.", "nothing")  # a note and its answer, where noth
 
 _MAX_TOKENS = 15  # of a question after its first
 _PREFIXES = 4  # texts whose keys and values are kept (10 MB each with the embedded model in float32)
-_EACH = 2  # how often a first token is gone on from
+_FIRSTS = 16  # first tokens that are gone on from
 _AT_ONCE = 256  # rows decoded together: short ones
-_TEMPERATURE = 0.3  # after the first: at 0.8 and more, most of what this small a model wrote made no sense
+_TEMPERATURE = 0.5  # after the first: at 0.8 and more, most of what this small a model wrote made no sense
 
 
 class Writer:
@@ -78,9 +78,9 @@ class Writer:
         """For each note, about `count` questions to which its answer is right, many of them bad. None about a
         note that the model's context does not hold.
 
-        What comes first decides what follows: each of the likeliest first tokens is gone on from twice,
-        cautiously (branching at the first token: arXiv 2402.10200). All notes are written about together: a
-        step of many rows takes much less time than as many steps of one."""
+        What comes first decides what follows: the likeliest first tokens are gone on from, cautiously, as
+        often as each is likely (branching at the first token: arXiv 2402.10200). All notes are written about
+        together: a step of many rows takes much less time than as many steps of one."""
         found = [list[str]() for _ in noted]
         for way in range(WAYS):
             for i, text in self._written(noted, way, -(-count // WAYS), seed):
@@ -97,13 +97,13 @@ class Writer:
         if not texts:
             return
         before, behind = self._together(_shown(way), [*texts.values()])
-        firsts = self._model.likeliest(behind, -(-each // _EACH), self._version, before)
+        firsts = self._model.likeliest(behind, _FIRSTS, self._version, before)
         rows = [
             (i, (*prompt, token), seed_of(seed, *noted[i], way, token, again))
             for i, prompt, likely in zip(texts, behind, firsts, strict=True)
-            for token, _ in likely
+            for token, times in _times(likely, each).items()
             if token not in self._model.eos
-            for again in range(_EACH)
+            for again in range(times)
         ]
         written = respond(
             self._model,
@@ -180,6 +180,16 @@ class Writer:
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self._model.encode_answer(text)[:-1])
+
+
+def _times(likely: Sequence[tuple[int, float]], total: int) -> dict[int, int]:
+    """How often each token is gone on from, `total` times in all: by its share of the probability (largest
+    remainders)."""
+    whole = sum(math.exp(logprob) for _, logprob in likely)
+    wanted = {token: total * math.exp(logprob) / whole for token, logprob in likely}
+    times = {token: math.floor(share) for token, share in wanted.items()}
+    rest = sorted(wanted, key=lambda token: times[token] - wanted[token])[: total - sum(times.values())]
+    return {token: n + (token in rest) for token, n in times.items()}
 
 
 def _shown(way: int) -> str:

@@ -57,9 +57,3 @@ def test_what_is_known_is_not_asked(tiny: HFModel) -> None:
     of = replace(lesson(True), practice=(known,))
     made = practice_set(tiny, of, of.practice, BASE)
     assert own_answers(RuleContext(tiny, BASE, CONFIG), of, made) == {}
-
-
-def test_the_last_thread_comes_first_and_system_turns_stay() -> None:
-    system = Message("system", "Be brief.")
-    assert belief._turned((system, *CONTEXT)) == [system, *CONTEXT[2:], *CONTEXT[:2]]
-    assert belief._turned(CONTEXT[:2]) is None

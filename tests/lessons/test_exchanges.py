@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from nightschool.lessons.exchanges import Exchange, Part, in_place, standalone, threads
+from nightschool.lessons.exchanges import Exchange, Part, in_place, standalone, threads, turned
 from nightschool.types import Message, ToolCall
 from tests.helpers import turns
 
@@ -184,3 +184,10 @@ def test_each_step_of_a_tool_flow_has_an_answer() -> None:
         made[0].answer == '<tool_call>\n{"name": "find", "arguments": {"name": "Anna Smith"}}\n</tool_call>'
     )
     assert made[1].answer == "Found: C-482."
+
+
+def test_the_last_thread_comes_first_and_system_turns_stay() -> None:
+    first, last = turns("Pay INV-20.", "INV-20"), turns("Pay INV-31.", "INV-31")
+    system = Message("system", "Be brief.")
+    assert turned((system, *first, *last)) == [system, *last, *first]
+    assert turned(first) is None
