@@ -149,8 +149,15 @@ def _taken(exchange: Exchange) -> str:
     """The part of a request from which its answer took something: the shortest stretch with all of that."""
     request = exchange.request[0].content
     both = content(request) & content(exchange.answer or "")
-    places = [atom for atom in atoms(request) if content(atom.text) & both]
-    return request[places[0].start : places[-1].end] if places else ""
+    row, found, last = atoms(request), request if both else "", 0
+    for first in range(len(row)):
+        while last < len(row):
+            stretch = request[row[first].start : row[last].end]
+            if both <= content(stretch):
+                found = min(found, stretch, key=len)
+                break
+            last += 1
+    return found
 
 
 def _about(text: str, request: str, subject: str) -> str | None:

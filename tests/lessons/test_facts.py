@@ -153,3 +153,11 @@ def test_a_note_that_says_the_same_is_not_shown_before_it() -> None:
     before = next(before for before, text in heard if text.strip().startswith(TOLD.text))
     assert GATE.text in before
     assert ASKED.text not in before
+
+
+def test_a_statement_that_is_answered_with_something_new_is_a_task_and_so_are_others_of_its_form() -> None:
+    door = noted("Ticket 54: the door is stuck.", "door = 7731")
+    ghent = noted("Ticket 91: the Ghent lawyer is stuck.", "Ghent")
+    assert facts(Writer(Reader(NEW), BASE), [door, ghent]) == ([], frozenset())
+    assert facts(Writer(Reader(NEW), BASE), [ghent])[1] == {ghent.request}  # alone, it may just tell that
+    assert says(door, ghent, ASKED) == ["Ines Corvo", "lawyer"]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nightschool.lessons.build import understand
 from nightschool.lessons.evidence import Said
-from nightschool.lessons.labels import labelled
+from nightschool.lessons.labels import labelled, renumbered
 from tests.helpers import turns
 
 TICKETS = {
@@ -79,3 +79,15 @@ def test_of_labelled_requests_only_the_one_that_was_retried_has_no_known_answer(
     seen = understand(context)
     assert {e.request[0].content: e.answer for e in seen.known} == dict(others)
     assert [drop.what for drop in seen.drops] == ["Falsch, schau noch mal.", first[0]]
+
+
+@given(st.sampled_from([*TICKETS, "案件0830：鍵がない"]), st.integers())
+def test_another_number_has_as_many_digits_and_is_no_other_for_the_same_seed(request: str, seed: int) -> None:
+    made = renumbered(request, seed)
+    number = "0830" if "案件" in request else request[7:11]
+    before, after = request.split(number)
+    assert made.startswith(before)
+    assert made.endswith(after)
+    assert 1000 <= int(made[len(before) : len(before) + 4]) <= 9999
+    assert len(made) == len(request)
+    assert made == renumbered(request, seed)

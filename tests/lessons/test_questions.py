@@ -120,3 +120,11 @@ def test_a_question_about_another_fact_is_asked_about_this_one() -> None:
     assert asked.asking.borrowed([LAWYER, GHENT], about_others) == [(GHENT, "Who now is our Ghent?")]
     assert Asking(answer="Nobody.").asking.borrowed([GHENT], about_others) == []
     assert Asking().asking.borrowed([replace(GHENT, subject="")], about_others) == []
+
+
+def test_what_asks_for_a_fact_told_in_the_same_words_asks_for_this_one() -> None:
+    lyon = replace(fact("Who leads the Lyon office?", "Hana Lopez does.", "Hana Lopez"), subject="Lyon")
+    asked = Asking(answer="Nobody.")
+    written = [(GHENT, "Which person leads Ghent?"), (LAWYER, "Who now is our lawyer?")]
+    assert asked.asking.borrowed([LAWYER, GHENT, lyon], written) == [(lyon, "Which person leads Lyon?")]
+    assert not any("leads Lyon?" in prompt for prompt in asked.heard)  # the teacher has no say

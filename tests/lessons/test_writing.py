@@ -162,3 +162,18 @@ def test_what_other_notes_say_stands_before_a_note() -> None:
     found = Writer(model, BASE).surprises("The code is 7731.", ["Tea is at four."])
     assert model.heard.endswith("Note: Tea is at four.\n\nNote:")
     assert [(atom.text, logprob) for atom, logprob in found if logprob] == [("7731", -24.0)]
+
+
+def test_first_tokens_are_gone_on_from_by_their_probability() -> None:
+    likely = [(7, math.log(0.5)), (8, math.log(0.3)), (9, math.log(0.02))]
+    assert writing._times(likely, 10) == {7: 6, 8: 4, 9: 0}  # 6.1, 3.7 and 0.2
+    assert writing._times(likely, 1) == {7: 1, 8: 0, 9: 0}
+    assert writing._times(likely[:1], 4) == {7: 4}
+
+
+@given(st.lists(st.integers(-30, 0), min_size=1, max_size=20), st.integers(0, 50))
+def test_all_of_them_are_shared_out(logprobs: list[int], total: int) -> None:
+    times = writing._times([*enumerate(logprobs)], total)
+    assert sum(times.values()) == total
+    pairs = [(a, b) for a in times for b in times if logprobs[a] > logprobs[b]]
+    assert all(times[a] >= times[b] for a, b in pairs)
