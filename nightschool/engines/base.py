@@ -219,6 +219,18 @@ def prefilled(engine: Engine, prompts: Sequence[Tokens], version: str) -> tuple[
     return prefix, [prompt[shared:] for prompt in prompts]
 
 
+def gains(
+    engine: Engine, pairs: Sequence[PromptAnswer], nothing: Tokens, version: str, prefix: Prefix | None
+) -> list[float]:
+    """How much likelier (nats per token) each answer is behind its prompt than behind `nothing`, the prompt
+    of an empty request (contextual calibration, arXiv 2102.09690)."""
+    given = list(dict.fromkeys(tuple(answer) for _, answer in pairs))
+    scored = engine.score([*pairs, *((nothing, answer) for answer in given)], version, prefix)
+    means = [sum(logprobs) / len(logprobs) for logprobs in scored]
+    prior = dict(zip(given, means[len(pairs) :], strict=True))
+    return [own - prior[tuple(answer)] for own, (_, answer) in zip(means, pairs, strict=False)]
+
+
 def drain(batch: Batch, requests: Sequence[GenerateRequest], at_once: int) -> list[Generation]:
     """Step a batch until all requests, at most `at_once` together, are answered; the answers in order."""
     out = [Generation() for _ in requests]

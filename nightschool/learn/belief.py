@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import mean
 
-from nightschool.engines.base import respond
+from nightschool.engines.base import gains, respond
 from nightschool.learn.examples import PracticeSet, answered, behind
 from nightschool.learn.rule import RuleContext
 from nightschool.lessons.exchanges import turned
@@ -64,14 +63,14 @@ def _doubts(
     again, other = said, turned(lesson.context)
     if other is not None:
         again = answered(model, replace(lesson, context=tuple(other)), asked, version, longest)
-    gains = _gains(model, version, lesson, asked, given)
+    gained = _gains(model, version, lesson, asked, given)
     return [
         "the teacher says something else when the session comes in another order"
         if one != another
         else "the teacher would say that to any request"
         if gain <= 0
         else None
-        for one, another, gain in zip(said, again, gains, strict=True)
+        for one, another, gain in zip(said, again, gained, strict=True)
     ]
 
 
@@ -84,6 +83,4 @@ def _gains(
 ) -> list[float]:
     """How much likelier each answer is to its request than to an empty one, in nats per token."""
     prefix, (*prompts, nothing) = behind(model, lesson, [*asked, (Message("user", ""),)], version)
-    pairs = [*zip(prompts, given, strict=True), *((nothing, answer) for answer in given)]
-    means = [mean(logprobs) for logprobs in model.score(pairs, version, prefix)]
-    return [own - prior for own, prior in zip(means[: len(given)], means[len(given) :], strict=True)]
+    return gains(model, [*zip(prompts, given, strict=True)], nothing, version, prefix)

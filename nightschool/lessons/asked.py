@@ -57,19 +57,22 @@ def in_other_words(
     asked_for = [e for e in single if e.request[0].content not in told]
     groups = {e: list[Asked]() for e in asked_for}
     right = dict[Exchange, tuple[str, ...]]()
+
+    def ask(exchange: Exchange, text: str, names: tuple[str, ...] = ()) -> None:
+        if text in said:  # by the user, or about another fact: it would be practised and held back
+            return
+        said.add(text)
+        asked = replace(exchange, request=(Message("user", text),))
+        groups.setdefault(exchange, []).append(Asked(asked, names))
+
     for fact, asked_about in _asked_about(questions, found) if questions else ():
         only = (fact.says, *_others(fact, found))
         right.setdefault(fact.exchange, only)
         for question in asked_about:
-            if question in said:  # by the user, or about another fact: it would be practised and held back
-                continue
-            said.add(question)
-            asked = replace(fact.exchange, request=(Message("user", question),))
-            groups.setdefault(fact.exchange, []).append(Asked(asked, only))
+            ask(fact.exchange, question, only)
     plain = [e for e in asked_for if e not in right and not e.step]
     for exchange, text in _paraphrases(questions, plain):
-        if text not in said:
-            groups[exchange].append(Asked(replace(exchange, request=(Message("user", text),))))
+        ask(exchange, text)
     numbered = _numbered(asked_for)
     for exchange, group in groups.items():
         if len(group) < _ENOUGH and exchange in asked_for:

@@ -24,7 +24,7 @@ SURPRISE = -5.0  # an atom that is less likely is said only here
 # requests -5.3 to 2.1.
 TELLS = 1.0
 _MOST = 4  # surprising parts of an answer: more is a text, not a fact
-_LONGEST = 300  # characters of a note
+LONGEST = 300  # characters of a note
 _OTHERS = 12  # notes that are shown before one
 
 
@@ -69,18 +69,18 @@ def facts(writer: Writer, noted: Sequence[Noted]) -> tuple[list[Fact], frozenset
 
     A request that states something and is answered with something new ("Ticket 5424: door is stuck.", a
     label) asks for no fact, nor do others of its form."""
-    short = [one for one in noted if len(one.text) <= _LONGEST]
+    short = [one for one in noted if len(one.text) <= LONGEST]
     others = [_unlike(one, [*short[:i], *short[i + 1 :]])[-_OTHERS:] for i, one in enumerate(short)]
     new = [_new(writer, one, some) for one, some in zip(short, others, strict=True)]
     tells = writer.tells([one.note.request for one in new])
-    stated = [one for one, t in zip(new, tells, strict=True) if t >= TELLS]
-    tasks = [one.note.request for one in stated if one.said]
+    stated = [t >= TELLS for t in tells]
+    tasks = [one.note.request for one, states in zip(new, stated, strict=True) if states and one.said]
     found: dict[tuple[str, ...], Fact] = {}
     told = set[str]()
-    for one in new:
+    for one, states in zip(new, stated, strict=True):
         if any(overlap(one.note.request, task) > ALIKE for task in tasks):
             continue
-        for fact in _facts(one, one in stated):
+        for fact in _facts(one, states):
             about = sorted(content(fact.note) - content(fact.says)) if fact.told else [fact.note, fact.says]
             found[(str(fact.told), *about)] = fact
             if fact.told:

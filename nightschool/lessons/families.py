@@ -64,12 +64,12 @@ def undecided(members: Sequence[Case], outside: Sequence[Case]) -> bool:
     turns = members[0].request.count(TURN)
     outside = [o for o in outside if o.request.count(TURN) == turns]
     near = [o for o in outside if any(overlap(o.request, m.request) > ALIKE for m in members)]
-    apart = _apart([c.request for c in (*members, *near)], len(members))
-    differ = _apart([c.answer for c in (*members, *near)], len(members))
-    return any(not any(_decides(why, what) for why in apart) for what in differ)
+    asked = _own([c.request for c in (*members, *near)], len(members))
+    said = _own([c.answer for c in (*members, *near)], len(members))
+    return any(not any(_decides(why, what) for why in asked) for what in said)
 
 
-def _apart(texts: Sequence[str], members: int) -> list[tuple[str, ...]]:
+def _own(texts: Sequence[str], members: int) -> list[tuple[str, ...]]:
     """What stands in each gap of the aligned texts that the first ones, the members, share, and not all."""
     aligned = align(texts)
     found = [

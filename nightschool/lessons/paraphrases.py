@@ -8,15 +8,16 @@ arXiv 2102.09690).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
 
-from nightschool.engines.base import Engine, common_beginning, prefilled, respond
+from nightschool.engines.base import Engine, common_beginning, gains, prefilled, respond
 from nightschool.lessons.alignment import align
 from nightschool.lessons.atoms import atoms
 from nightschool.lessons.evidence import content
 from nightschool.lessons.exchanges import Exchange, turned
+from nightschool.lessons.facts import LONGEST
 from nightschool.seeds import seed_of
 from nightschool.types import Message, Tools
 
@@ -60,7 +61,8 @@ class Paraphrases:
 
     def _written(self, about: Mapping[Exchange, str]) -> list[Paraphrase]:
         """Other ways to make some requests of one line, each about the same part of it; many are bad."""
-        rows = [row for exchange, subject in about.items() for row in self._begun(exchange, subject)]
+        nothing = self._behind(self._context, "")
+        rows = [row for exchange, subject in about.items() for row in self._begun(exchange, subject, nothing)]
         rows = [row for row in rows if len(row.prompt) + row.most < self._model.context_length]
         if not rows:
             return []
@@ -77,24 +79,25 @@ class Paraphrases:
         )
         found = dict[Paraphrase, None]()
         for row, generation in zip(rows, given, strict=True):
-            line, newline, _ = self._model.decode([*row.prompt[row.session :], *generation.tokens]).partition(
-                "\n"
-            )
+            written = self._model.decode([*row.prompt[row.session :], *generation.tokens])
+            line, newline, _ = written.partition("\n")
             request = row.exchange.request[0].content
             text = _about(line.strip(), request, about[row.exchange])
             if text and text != request and (newline or generation.finish == "stop"):  # else it was cut off
                 found[row.exchange, text] = None
         return list(found)
 
-    def _begun(self, exchange: Exchange, subject: str) -> Iterator[_Begun]:
-        """A request cut at several places, as often as one wants paraphrases."""
+    def _begun(self, exchange: Exchange, subject: str, nothing: tuple[int, ...]) -> Iterator[_Begun]:
+        """A request cut at several places, as often as one wants paraphrases; `nothing` is the prompt of an
+        empty one."""
         text = exchange.request[0].content.strip()
-        if len(exchange.request) > 1 or "\n" in text or not subject:
+        if len(exchange.request) > 1 or "\n" in text or len(text) > LONGEST or not subject:
             return
-        whole, none = (self._behind(self._context, one) for one in (text, ""))
-        start, length = common_beginning(whole, none), len(whole) - len(none)
-        named = next(
-            n for n in range(1, length + 1) if n == length or subject in self._model.decode(whole[start:][:n])
+        whole = self._behind(self._context, text)
+        start, length = common_beginning(whole, nothing), len(whole) - len(nothing)
+        ends = range(1, length)  # of the part that has the subject, or else it is the whole request
+        named = 1 + bisect_left(
+            ends, True, key=lambda n: subject in self._model.decode(whole[start : start + n])
         )
         cuts = [1 + n * (named - 1) // _CUTS for n in range(_CUTS)]
         cuts += [named + n * (length - named) // _CUTS for n in range(_CUTS) if named < length]
@@ -105,29 +108,26 @@ class Paraphrases:
     def _admitted(self, asked: Sequence[Paraphrase]) -> list[Paraphrase]:
         """Those to which the teacher gives the recorded answer, whatever the order, and rather than to
         nothing."""
-        for context in filter(None, (self._context, turned(self._context))):
-            asked = self._agreed(context, asked)
-        return self._gained(asked)
+        agreed = self._agreed(self._context, asked, calibrated=True)
+        other = turned(self._context) if agreed else None
+        return self._agreed(other, agreed, calibrated=False) if other else agreed
 
-    def _agreed(self, context: Sequence[Message], asked: Sequence[Paraphrase]) -> list[Paraphrase]:
+    def _agreed(
+        self, context: Sequence[Message], asked: Sequence[Paraphrase], *, calibrated: bool
+    ) -> list[Paraphrase]:
         fit = self._fitting(context, asked)
         if not fit:
             return []
-        before, own = prefilled(self._model, [prompt for _, prompt, _ in fit], self._version)
+        model, version = self._model, self._version
+        prompts = [*(prompt for _, prompt, _ in fit), self._behind(context, "")]
+        before, (*own, nothing) = prefilled(model, prompts, version)
         pairs = [(prompt, answer) for prompt, (_, _, answer) in zip(own, fit, strict=True)]
-        right = self._model.agrees(pairs, self._version, before)
-        return [one for (one, _, _), fine in zip(fit, right, strict=True) if fine]
-
-    def _gained(self, asked: Sequence[Paraphrase]) -> list[Paraphrase]:
-        nothing = [(exchange, "") for exchange in dict.fromkeys(exchange for exchange, _ in asked)]
-        fit = self._fitting(self._context, [*asked, *nothing])
-        if not fit:
-            return []
-        before, own = prefilled(self._model, [prompt for _, prompt, _ in fit], self._version)
-        pairs = [(prompt, answer) for prompt, (_, _, answer) in zip(own, fit, strict=True)]
-        scores = map(mean, self._model.score(pairs, self._version, before))
-        likely = {one: score for (one, _, _), score in zip(fit, scores, strict=True)}
-        return [one for one in asked if likely[one] > likely[one[0], ""]]
+        right = model.agrees(pairs, version, before)
+        agreed = [(one, pair) for (one, _, _), pair, fine in zip(fit, pairs, right, strict=True) if fine]
+        if calibrated and agreed:
+            gained = gains(model, [pair for _, pair in agreed], nothing, version, before)
+            agreed = [both for both, gain in zip(agreed, gained, strict=True) if gain > 0]
+        return [one for one, _ in agreed]
 
     def _fitting(
         self, context: Sequence[Message], asked: Sequence[Paraphrase]

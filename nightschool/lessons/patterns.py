@@ -175,7 +175,7 @@ def _solved(node: Tree, usable: Sequence[int], session: _Session) -> Iterator[Pa
     if len(node.members) < 2:
         return
     found = _pattern(tuple(usable[m] for m in node.members), session)
-    if found:
+    if found and not undecided(found.members, [session.cases[i] for i in usable if i not in found.cases]):
         yield found
         return
     for child in node.children:
@@ -192,8 +192,6 @@ def _pattern(indices: tuple[int, ...], session: _Session) -> Pattern | None:
     found = alignments(requests)
     if any(covers(alignment, case.request) for alignment in found for case in outside):
         return None  # one of this form is made otherwise: whatever these have in common is not all of it
-    if undecided(members, outside):
-        return None
     for alignment in found:
         pattern = _aligned(indices, members, alignment, session)
         if pattern:

@@ -60,10 +60,11 @@ def prepare(
 
 
 def _questions(session: Session, config: Config, model: Engine, version: str) -> Questions:
-    said, count = (session.messages, session.tools), config.learn.self_asked
+    context, tools, count = session.messages, session.tools, config.learn.self_asked
     writer = Writer(model, version)
-    paraphrases = Paraphrases(model, version, *said, count, config.learn.seed)
-    return Questions(model, version, writer, _written_by(writer, config), count, *said, paraphrases)
+    paraphrases = Paraphrases(model, version, context, tools, count, config.learn.seed)
+    write = _written_by(writer, config)
+    return Questions(model, version, writer, write, count, context, tools, paraphrases)
 
 
 def _written_by(writer: Writer, config: Config) -> Write:
