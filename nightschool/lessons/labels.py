@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from random import Random
 
 from nightschool.lessons.atoms import atoms
 from nightschool.lessons.evidence import Said, sequence
+from nightschool.lessons.numerals import other_digits, plain, written
 from nightschool.seeds import seed_of
 
 
@@ -37,12 +39,10 @@ def labelled(said: Sequence[Said]) -> list[frozenset[int]]:
 
 
 def renumbered(request: str, *seed: object) -> str:
-    """A labelled request with another number in its heading, of as many digits: the label does not hang on
-    it."""
+    """A labelled request with another number in its heading, written alike: the label does not hang on it."""
     number = next(atom for atom in atoms(request) if atom.text.isdecimal())
-    least = 10 ** (len(number.text) - 1)
-    other = least + seed_of(request, *seed) % (9 * least)
-    return request[: number.start] + str(other) + request[number.end :]
+    other = other_digits(plain(number.text), Random(seed_of(request, *seed)))
+    return request[: number.start] + written(other, number.text) + request[number.end :]
 
 
 def _headed(position: int, request: str) -> _Headed | None:
