@@ -14,10 +14,12 @@ from fastapi.responses import JSONResponse, Response
 from nightschool import __version__
 from nightschool.config import ServeConfig
 from nightschool.engines.base import Engine
-from nightschool.serve import errors, wire
+from nightschool.serve import errors
 from nightschool.serve.batcher import Batcher
 from nightschool.serve.chat import Chat
 from nightschool.serve.live import LiveModel
+from nightschool.serve.wire.chat import ChatRequest, ChatWire
+from nightschool.serve.wire.control import DreamRequest, FeedbackRequest, check_feedback
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
@@ -66,9 +68,9 @@ def create_app(
     errors.install(app)
 
     @app.post("/v1/chat/completions")
-    async def chat_completions(body: wire.ChatRequest, request: Request) -> Response:
+    async def chat_completions(body: ChatRequest, request: Request) -> Response:
         schedule.touch()
-        return await chat.complete(body, request)
+        return await chat.complete(body.ask(), ChatWire(body), request)
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
@@ -102,8 +104,8 @@ def create_app(
         return _session(store.sessions.get(session_id), whole=True)
 
     @app.post("/v1/feedback")
-    def feedback(body: wire.FeedbackRequest) -> dict[str, Any]:
-        wire.check_feedback(body)
+    def feedback(body: FeedbackRequest) -> dict[str, Any]:
+        check_feedback(body)
         feedback_id = body.id or f"fb_{uuid.uuid4().hex[:16]}"
         session_id = body.session_id or store.sessions.of_response(body.response_id or "")
         reply: dict[str, Any] = {"id": feedback_id, "session_id": session_id}
@@ -124,7 +126,7 @@ def create_app(
         return {"object": "list", "data": [d.to_json() for d in store.dreams.all()]}
 
     @app.post("/v1/dreams", status_code=202)
-    def new_dream(body: wire.DreamRequest | None = None) -> JSONResponse:
+    def new_dream(body: DreamRequest | None = None) -> JSONResponse:
         return JSONResponse({"id": dream(), "status": "running"}, 202)
 
     @app.get("/v1/dreams/{dream_id}")

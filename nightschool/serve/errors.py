@@ -23,7 +23,7 @@ from nightschool.errors import (
     StoreError,
     VersionError,
 )
-from nightschool.serve import wire
+from nightschool.serve.wire.fields import error_body, explain
 
 log = logging.getLogger(__name__)
 _STATUS: list[tuple[type[Exception], int, str]] = [
@@ -42,9 +42,9 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
         if isinstance(error, kind):
             param, code = getattr(error, "param", None), getattr(error, "code", None)
             text = " ".join(str(error).splitlines())
-            return status, wire.error_body(text, name, param, code)
+            return status, error_body(text, name, param, code)
     log.error("unexpected error", exc_info=error)
-    return 500, wire.error_body("internal error: see the server's log", "server_error")
+    return 500, error_body("internal error: see the server's log", "server_error")
 
 
 def install(app: FastAPI) -> None:
@@ -58,13 +58,13 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            return JSONResponse(wire.error_body("the body is not valid JSON", "invalid_request_error"), 400)
+            return JSONResponse(error_body("the body is not valid JSON", "invalid_request_error"), 400)
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
-        return JSONResponse(describe(wire.explain(details))[1], 400)
+        return JSONResponse(describe(explain(details))[1], 400)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        body = wire.error_body(str(error.detail), "invalid_request_error")
+        body = error_body(str(error.detail), "invalid_request_error")
         return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 
     app.add_exception_handler(NightschoolError, known)
@@ -119,7 +119,7 @@ class BodyLimit:
                 while more:
                     more = _more(await receive())
         text = f"the body is larger than {self._limit} bytes (--serve.max_body_bytes)"
-        body = json.dumps(wire.error_body(text, "invalid_request_error", code="body_too_large")).encode()
+        body = json.dumps(error_body(text, "invalid_request_error", code="body_too_large")).encode()
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ from typing import Any
 
 from nightschool.errors import BadRequest
 from nightschool.serve import commands
-from nightschool.serve.wire import parse_messages, parse_tools
+from nightschool.serve.wire.turns import parse_messages, parse_tools
 from nightschool.store import Store
 from nightschool.types import Feedback
 
