@@ -7,7 +7,7 @@ A wire format (`serve.wire`) makes an `Ask` of its own JSON and tells an `Answer
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -19,6 +19,14 @@ _PLAIN = Sampling(max_tokens=1, temperature=1.0)
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What an answer has to be: JSON by a schema, or a call of one of these tools."""
+
+    schema: Mapping[str, Any] | None = None
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Ask:
     """A request for answers.
 
@@ -26,6 +34,8 @@ class Ask:
     sampling  how to sample; its `max_tokens` is set where the answer begins
     stops     texts before which an answer ends
     count     how many answers to the same conversation
+    shape     what the answer has to be; None: any text
+    top       how many of the likeliest tokens are told at each place; None: no log-probabilities at all
     """
 
     model: str
@@ -37,6 +47,8 @@ class Ask:
     sampling: Sampling = _PLAIN
     stops: tuple[str, ...] = ()
     count: int = 1
+    shape: Shape | None = None
+    top: int | None = None
 
 
 @dataclass
