@@ -111,8 +111,9 @@ class Chat:
         available = self._engine.context_length - len(prompt)  # tokens for the answer
         if available < 1:
             raise ContextTooLong(
-                f"the request has {len(prompt)} tokens, but the model's context holds only "
-                f"{self._engine.context_length}: shorten it",
+                # Clients tell by the first sentence, OpenAI's, that a shorter request would do.
+                f"This model's maximum context length is {self._engine.context_length} tokens. However, your "
+                f"messages resulted in {len(prompt)} tokens: shorten them",
                 "messages",
                 "context_length_exceeded",
             )
