@@ -61,6 +61,14 @@ class Message:
         return cls(data["role"], data["content"], calls, data.get("tool_call_id"), data.get("name"))
 
 
+def mended(text: str) -> str:
+    """The text with each half of a character (a lone surrogate, of an emoji cut in two) replaced: no database
+    and no tokenizer takes it."""
+    return (
+        text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    )
+
+
 Tools = tuple[dict[str, Any], ...]  # OpenAI tool schemas, as the client sent them
 
 

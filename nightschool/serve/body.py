@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from nightschool.errors import BadRequest
+from nightschool.types import mended
 
 
 class Route(APIRoute):
@@ -33,14 +34,9 @@ class _Mending(Request):
 
 
 def whole(data: Any) -> Any:
-    """JSON without halves of characters: a client that cuts a text may cut an emoji, and no database takes
-    that. Each half becomes the replacement character."""
+    """JSON without halves of characters: a client that cuts a text may cut an emoji (`types.mended`)."""
     if isinstance(data, str):
-        return (
-            data
-            if data.isascii()
-            else data.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        )
+        return mended(data)
     if isinstance(data, list):
         return [whole(item) for item in data]
     if isinstance(data, dict):
