@@ -34,6 +34,10 @@ class BadRequest(NightschoolError):
         self.code = code
 
 
+class GrammarError(BadRequest):
+    """The model cannot be held to what an answer has to be."""
+
+
 class ModelError(NightschoolError):
     """The model could not be found, loaded or run."""
 

@@ -24,13 +24,29 @@ AT_ONCE = 32
 @dataclass(frozen=True)
 class Sampling:
     """How to sample. Temperature 0 is greedy. A row with a seed draws the same whatever runs beside it. The
-    tokens of `stop` end a row as EOS does."""
+    tokens of `stop` end a row as EOS does.
+
+    top_p, top_k, min_p   drop all tokens but the likeliest: those that hold this fraction, so many (0: all),
+                          those at least this fraction as likely as the likeliest
+    frequency_penalty     taken off a token's logit for each time that the row has sampled it
+    presence_penalty      taken off the logits of all tokens that the row has sampled
+    logit_bias            (token, what is added to its logit)
+    grammar               what the answer has to be, in llguidance's variant of Lark
+    top                   how many of the likeliest tokens are reported at each place
+    """
 
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[int, ...] = ()
+    top_k: int = 0
+    min_p: float = 0.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    grammar: str | None = None
+    top: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,9 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class TokenOut:
-    """One sampled token of row `row`. `logprob` is in nats, at temperature 1 and without `top_p`.
+    """One sampled token of row `row`. `logprob` is in nats, by the model's own distribution: at temperature
+    1, with nothing dropped, penalised or biased; in a row with a grammar, over what the grammar allows. `top`
+    are the likeliest tokens by the same distribution, and their log-probabilities.
 
     The token that ends an answer (EOS, or one to stop at) comes, too, with `finish` "stop". `finish` is None
     while the row runs.
@@ -54,6 +72,7 @@ class TokenOut:
     token: int
     logprob: float
     finish: FinishReason | None = None
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass
@@ -84,7 +103,7 @@ class Batch(Protocol):
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         """Add rows, which are prefilled from the next step on. Returns their numbers, which are never reused.
 
-        Raises ContextTooLong or VersionError.
+        Raises ContextTooLong, VersionError, or what `Engine.prepare` does.
         """
         ...
 
@@ -121,6 +140,11 @@ class Text(Protocol):
         """The text, without special tokens."""
         ...
 
+    def token_bytes(self, token: int) -> bytes:
+        """One token's share of the text in UTF-8; it may be a part of a character. The first call may take a
+        second."""
+        ...
+
 
 class Engine(Text, Protocol):
     """A model that answers. Each request names the version (an adapter, or the base model) that answers it.
@@ -139,6 +163,14 @@ class Engine(Text, Protocol):
         Raises ContextTooLong. The default steps a `batch`; an engine in another process overrides it.
         """
         return drain(self.batch(prefix), requests, at_once)
+
+    def prepare(self, sampling: Sampling) -> None:
+        """Compile what a row needs that is sampled so, from any thread, that no step has to wait for it.
+
+        Raises GrammarError if its grammar cannot be followed, and BadRequest if `logit_bias` names a token
+        that there is not.
+        """
+        ...
 
     def batch(
         self,

@@ -17,7 +17,7 @@ from nightschool.engines.base import (
     TokenOut,
     Tokens,
 )
-from nightschool.errors import ContextTooLong, ModelError, VersionError
+from nightschool.errors import ContextTooLong, GrammarError, ModelError, VersionError
 from nightschool.types import BASE, Message, Tools
 
 EOS = 0
@@ -45,7 +45,9 @@ class TextPrefix:
 
 class ScriptedModel(Engine):
     """Tokens are Unicode code points, EOS is 0. Every token has a log-probability of -1, off by `bias` in
-    `score`. A bomb (U+1F4A3) in an answer raises ModelError instead of its token."""
+    `score`; the tokens reported beside it are letters. A bomb (U+1F4A3) in an answer raises ModelError
+    instead of its token. Of how to sample, `max_tokens`, `stop` and `top` count. A grammar has to be valid,
+    but the script is not held to it."""
 
     prefill_chunk = 256  # no effect: there is nothing to prefill
 
@@ -66,6 +68,16 @@ class ScriptedModel(Engine):
 
     def decode(self, tokens: Tokens) -> str:
         return "".join(chr(t) for t in tokens if t != EOS)
+
+    def token_bytes(self, token: int) -> bytes:
+        return chr(token).encode()
+
+    def prepare(self, sampling: Sampling) -> None:
+        from llguidance import LLMatcher
+
+        failed, reasons = LLMatcher.validate_grammar_with_warnings(sampling.grammar or 'start: "x"')
+        if failed:
+            raise GrammarError(reasons[0])
 
     def batch(self, prefix: Prefix | None = None, **ignored: object) -> ScriptedBatch:
         return ScriptedBatch(self, prefix.tokens if prefix else ())
@@ -162,4 +174,5 @@ class ScriptedBatch:
             del self._rows[row]
         else:
             self._rows[row] = (version, sampling, rest)
-        return TokenOut(row, token, -1.0, finish)
+        others = [(ord("a") + i, -2.0 - i) for i in range(sampling.top - 1)]
+        return TokenOut(row, token, -1.0, finish, ((token, -1.0), *others)[: sampling.top])

@@ -11,6 +11,9 @@ Each file imports only those above it.
     decoder    runs Llama and its relatives, the short way
     generic    runs any other causal language model by transformers' own forward
     runner     prefill, hidden states and logits; the only caller of decoder and generic
+    vocabulary the tokenizer's tokens as bytes, and as the library that follows grammars takes them
+    masks      which tokens may come next in a row with a grammar
+    sampling   from logits to tokens
     decode     a batch of rows, decoded one token a step
     text       the tokenizer and the chat template
     hf         `load`, and `HFModel`: all of this as an `Engine` and a `Trainable`

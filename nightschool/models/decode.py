@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ from nightschool.engines.base import FinishReason, GenerateRequest, Sampling, To
 from nightschool.models import lora
 from nightschool.models.attention import Decoding
 from nightschool.models.cache import Cache, PrefixCache, PrefixPool, RowCache, joined, length
-from nightschool.models.kernels import native
 from nightschool.models.runner import Runner
+from nightschool.models.sampling import Sampled, Sampler, sample
 
 
 @dataclass
@@ -21,10 +21,13 @@ class _Row:
     number: int
     request: GenerateRequest
     adapter: lora.Adapter | None
-    rng: torch.Generator
+    sampler: Sampler
     left: int  # tokens it may still sample
     past: Cache | None = None  # the part of the prompt that is prefilled
-    sampled: list[int] = field(default_factory=list)
+
+    @property
+    def sampled(self) -> list[int]:
+        return self.sampler.tokens
 
     @property
     def to_prefill(self) -> Sequence[int]:
@@ -34,15 +37,16 @@ class _Row:
 class RowBatch:
     """See `engines.base.Batch`.
 
-    `adapter` maps a version's name to its adapter. A step prefills at most `prefill_chunk` prompt tokens
-    (None: whole prompts), so that a long prompt does not delay the other rows. A prompt's prefill starts
-    behind its longest prefix in the `pool`.
+    `adapter` maps a version's name to its adapter; `sampler` makes what samples a row. A step prefills at
+    most `prefill_chunk` prompt tokens (None: whole prompts), so that a long prompt does not delay the other
+    rows. A prompt's prefill starts behind its longest prefix in the `pool`.
     """
 
     def __init__(
         self,
         runner: Runner,
         adapter: Callable[[str], lora.Adapter | None],
+        sampler: Callable[[Sampling], Sampler],
         eos: Collection[int],
         prefix: PrefixCache | None = None,
         prefill_chunk: int | None = None,
@@ -50,7 +54,8 @@ class RowBatch:
     ) -> None:
         assert prefill_chunk is None or prefill_chunk > 0
         assert prefix is None or (prefill_chunk is None and pool is None), "a row has one past"
-        self._runner, self._adapter, self._eos, self._prefix = runner, adapter, eos, prefix
+        self._runner, self._adapter, self._sampler, self._eos = runner, adapter, sampler, eos
+        self._prefix = prefix
         self._prefill_chunk, self._pool = prefill_chunk, pool
         self._before = prefix.length if prefix else 0
         self._cache = RowCache()
@@ -64,12 +69,12 @@ class RowBatch:
     def add(self, requests: Sequence[GenerateRequest]) -> list[int]:
         for request in requests:
             self._runner.check_length(self._before + len(request.tokens) + 1)
-        adapters = [self._adapter(request.version) for request in requests]  # all of them, or none joins
-        for request, adapter in zip(requests, adapters, strict=True):
+        # All of them, or none joins.
+        parts = [(self._adapter(r.version), self._sampler(r.sampling)) for r in requests]
+        for request, (adapter, sampler) in zip(requests, parts, strict=True):
             room = self._runner.context_length - self._before - len(request.tokens)
             left = min(request.sampling.max_tokens, room)
-            row = _Row(self._next, request, adapter, _generator(request.sampling), left)
-            self._waiting.append(row)
+            self._waiting.append(_Row(self._next, request, adapter, sampler, left))
             self._next += 1
         return list(range(self._next - len(requests), self._next))
 
@@ -157,59 +162,16 @@ class RowBatch:
         return shares
 
     def _sample(self, rows: list[_Row], logits_RV: Tensor) -> list[TokenOut]:
-        tokens, logps = sample(logits_RV, [r.request.sampling for r in rows], [r.rng for r in rows])
-        out = []
-        for row, token, logp in zip(rows, tokens.tolist(), logps.tolist(), strict=True):
-            row.sampled.append(token)
-            row.left -= 1
-            finish: FinishReason | None = None
-            if token in self._eos or token in row.request.sampling.stop:
-                finish = "stop"
-            elif row.left <= 0:
-                finish = "length"
-            out.append(TokenOut(row.number, token, logp, finish))
-        return out
+        sampled = sample(logits_RV, [row.sampler for row in rows])
+        return [self._told(row, one) for row, one in zip(rows, sampled, strict=True)]
 
-
-def _generator(sampling: Sampling) -> torch.Generator:
-    rng = torch.Generator()
-    if sampling.seed is None:
-        rng.seed()
-    else:
-        rng.manual_seed(sampling.seed)
-    return rng
-
-
-def sample(
-    logits_RV: Tensor, samplings: list[Sampling], rngs: list[torch.Generator]
-) -> tuple[Tensor, Tensor]:
-    """One token for each row [rows], and its log-probability at temperature 1 [rows], in nats.
-
-    Temperature 0 is greedy. Otherwise the cumulative distribution is inverted at one uniform number from the
-    row's own generator, so a row's tokens do not depend on its neighbours.
-    """
-    tokens, total_R = argmax_logsumexp(logits_RV)
-    for i, (sampling, rng) in enumerate(zip(samplings, rngs, strict=True)):
-        if sampling.temperature > 0:
-            p_V = ((logits_RV[i].float() - total_R[i]) / sampling.temperature).exp()
-            if sampling.top_p < 1:
-                p_V = nucleus(p_V, sampling.top_p)
-            cdf_V = p_V.cumsum(-1)
-            u = torch.rand(1, generator=rng).to(cdf_V.device) * cdf_V[-1]
-            tokens[i] = torch.searchsorted(cdf_V, u, right=True)[0].clamp(max=len(cdf_V) - 1)
-    return tokens, logits_RV.gather(1, tokens[:, None])[:, 0].float() - total_R
-
-
-def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """Each row's argmax [rows] (the first of several equal ones) and log-sum-exp [rows], in float32."""
-    if native.serves(logits_RV):
-        return native.argmax_logsumexp(logits_RV)
-    return logits_RV.argmax(-1), logits_RV.float().logsumexp(-1)
-
-
-def nucleus(p_V: Tensor, top_p: float) -> Tensor:
-    """Nucleus sampling (arXiv 1904.09751): the probabilities [vocabulary] with all set to zero but the fewest
-    most probable ones that hold the fraction `top_p` of their sum. They need not sum to 1 before or after."""
-    ordered, index = p_V.sort(descending=True)
-    keep = ordered.cumsum(0) - ordered < top_p * p_V.sum()
-    return torch.zeros_like(p_V).scatter(0, index[keep], ordered[keep])
+    def _told(self, row: _Row, sampled: Sampled) -> TokenOut:
+        row.left -= 1
+        finish: FinishReason | None = None
+        if row.sampler.stuck:
+            finish = "length"
+        elif sampled.token in self._eos or sampled.token in row.request.sampling.stop:
+            finish = "stop"
+        elif row.left <= 0:
+            finish = "length"
+        return TokenOut(row.number, sampled.token, sampled.logprob, finish, sampled.top)

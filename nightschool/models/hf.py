@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from nightschool.config import ModelConfig
-from nightschool.engines.base import Engine, Prefix, PromptAnswer, Tokens
+from nightschool.engines.base import Engine, Prefix, PromptAnswer, Sampling, Tokens
 from nightschool.errors import ModelError, VersionError
 from nightschool.models import embedded, lora
 from nightschool.models.base import Trainable
 from nightschool.models.cache import PrefixCache, PrefixPool
 from nightschool.models.decode import RowBatch
 from nightschool.models.kernels.processor import instructions
+from nightschool.models.masks import Masks
 from nightschool.models.runner import Runner
+from nightschool.models.sampling import Sampler
 from nightschool.models.text import ChatText
+from nightschool.models.vocabulary import Vocabulary
 from nightschool.types import BASE
 
 _SCORED_AT_ONCE = 16  # answers in one forward of `score`; bounds its memory, not measured
@@ -69,9 +72,21 @@ class HFModel(ChatText, Engine, Trainable):
         super().__init__(tokenizer, name, self.runner.context_length, _eos_tokens(net, tokenizer))
         self.device, self.dtype = self.runner.device, self.runner.dtype
         self.prefill_chunk = _PREFILL_CHUNK[self.device.type]
+        width = net.get_output_embeddings().weight.shape[0]
+        self._vocabulary = Vocabulary(tokenizer, width, self.eos)
+        self._masks = Masks(self._vocabulary)
         self._adapters: dict[str, lora.Adapter] = {}
 
+    def token_bytes(self, token: int) -> bytes:
+        return self._vocabulary.tokens[token]
+
     # Engine
+
+    def prepare(self, sampling: Sampling) -> None:
+        self._sampler(sampling)
+
+    def _sampler(self, sampling: Sampling) -> Sampler:
+        return Sampler(sampling, self._vocabulary.width, self._masks.matcher)
 
     def batch(
         self,
@@ -81,7 +96,8 @@ class HFModel(ChatText, Engine, Trainable):
         prefix_cache_tokens: int = 0,
     ) -> RowBatch:
         pool = PrefixPool(prefix_cache_tokens) if prefix_cache_tokens else None
-        return RowBatch(self.runner, self.adapter, self.eos, _local(prefix), prefill_chunk, pool)
+        before = _local(prefix)
+        return RowBatch(self.runner, self.adapter, self._sampler, self.eos, before, prefill_chunk, pool)
 
     @torch.inference_mode()
     def prefix(self, tokens: Tokens, version: str = BASE) -> PrefixCache:

@@ -120,7 +120,7 @@ def product(x_RI: Tensor, packed: Tensor, outputs: int) -> Tensor:
 
 
 def argmax_logsumexp(logits_RV: Tensor) -> tuple[Tensor, Tensor]:
-    """As `decode.argmax_logsumexp`."""
+    """As `sampling.argmax_logsumexp`."""
     logits, (rows, width) = logits_RV.contiguous(), logits_RV.shape
     tokens = torch.empty(rows, dtype=torch.int64)
     total = torch.empty(rows, dtype=torch.float32)
