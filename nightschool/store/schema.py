@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from nightschool.types import SHARED, DreamStatus, Rating, SignalKind
@@ -51,6 +51,9 @@ class TurnRow(Base):
     version: Mapped[str | None]
     token_ids: Mapped[list[Any] | None] = mapped_column(JSON)
     logprobs: Mapped[list[Any] | None] = mapped_column(JSON)
+    masked: Mapped[bool] = mapped_column(
+        server_default=false()
+    )  # whether they are over what a grammar allowed
     superseded_at: Mapped[str | None]  # when the user edited or regenerated it, or a turn before it
     created_at: Mapped[str]
     __table_args__ = (

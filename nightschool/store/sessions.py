@@ -37,11 +37,13 @@ class Sessions:
         version: str,
         tokens: Sequence[int] = (),
         logprobs: Sequence[float] = (),
+        masked: bool = False,
         source: str = "api",
     ) -> str:
         """Record an answer and the conversation before it, and return the session's id. Raises StoreError.
 
-        `tokens` are the sampled ones, `logprobs` their log-probabilities (nats). Without a session id, the
+        `tokens` are the sampled ones, `logprobs` their log-probabilities (nats): `masked` says that they are
+        not of the model's own distribution, but of it over what a grammar allowed. Without a session id, the
         session is the one that `history` continues, or a new one (`conversations.append`).
         """
         details = {
@@ -49,6 +51,7 @@ class Sessions:
             "version": version,
             "token_ids": list(tokens),
             "logprobs": list(logprobs),
+            "masked": masked,
         }
         with self._database.writing() as orm:
             return conversations.append(

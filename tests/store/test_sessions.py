@@ -26,6 +26,7 @@ def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
         version="n@1",
         tokens=[5, 0],
         logprobs=[-0.1, -0.2],
+        masked=True,
     )
     store.close()
     found = Store.open(home).sessions.get(session)
@@ -33,10 +34,10 @@ def test_a_session_comes_back_as_it_went_in(store: Store, home: Path) -> None:
     assert (found.tools, found.user, found.rating) == (tools, "ann", None)
     with sqlite3.connect(home / "nightschool.db") as raw:
         row = raw.execute(
-            "select version, token_ids, logprobs from turns where response_id = 'r1'"
+            "select version, token_ids, logprobs, masked from turns where response_id = 'r1'"
         ).fetchone()
     raw.close()
-    assert row == ("n@1", "[5, 0]", "[-0.1, -0.2]")
+    assert row == ("n@1", "[5, 0]", "[-0.1, -0.2]", 1)
 
 
 def test_an_edited_last_answer_is_kept_up_with(store: Store) -> None:
