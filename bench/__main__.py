@@ -21,6 +21,7 @@ BENCHMARKS = {
     "step": "Seconds of a training step by length of the session, beside TRL's.",
     "serving": "Tokens a second and time to first token at 1 to 32 clients, beside other servers.",
     "second-turn": "Time to first token of a chat's two turns, with and without what is kept of the first.",
+    "masks": "What holding an answer to a JSON schema costs a token, beside xgrammar's.",
     "disturbance": "Time to first token while the server dreams, and while it does not.",
 }
 

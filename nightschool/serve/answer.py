@@ -20,10 +20,18 @@ _PLAIN = Sampling(max_tokens=1, temperature=1.0)
 
 @dataclass(frozen=True)
 class Shape:
-    """What an answer has to be: JSON by a schema, or a call of one of these tools."""
+    """What an answer has to be: JSON by a schema, or calls of these tools; with neither, any text.
+
+    strict    whether the schema has to be followed to the letter, or be refused
+    parallel  whether there may be several calls
+    field     where the request has the schema
+    """
 
     schema: Mapping[str, Any] | None = None
     tools: tuple[str, ...] = ()
+    strict: bool = False
+    parallel: bool = True
+    field: str = "response_format"
 
 
 @dataclass(frozen=True)

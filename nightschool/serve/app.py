@@ -86,7 +86,7 @@ def create_app(
     @app.post("/v1/chat/completions")
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         schedule.touch()
-        return await chat.complete(body.ask(), ChatWire(body), request)
+        return await chat.complete(body.ask(), ChatWire(body, engine.token_bytes), request)
 
     def model(name: str, **more: Any) -> dict[str, Any]:
         about = {"context_length": engine.context_length, "max_model_len": engine.context_length}

@@ -12,10 +12,10 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from nightschool.config import ServeConfig
-from nightschool.engines.base import Engine, GenerateRequest, TokenOut
-from nightschool.engines.tools import parse_calls
-from nightschool.errors import BadRequest, ContextTooLong
-from nightschool.serve import commands
+from nightschool.engines.base import Engine, GenerateRequest, Sampling, TokenOut
+from nightschool.engines.tools import OPEN, parse_calls
+from nightschool.errors import BadRequest, ContextTooLong, GrammarError
+from nightschool.serve import commands, constraints
 from nightschool.serve.answer import Answer, Ask, Wire
 from nightschool.serve.batcher import Batcher, Stream
 from nightschool.serve.errors import describe
@@ -64,6 +64,7 @@ class _Talk:
     ask: Ask
     history: list[Message]
     rows: list[_Decoding]
+    masked: bool  # whether the answers are sampled under a grammar
 
     @property
     def answers(self) -> list[Answer]:
@@ -107,7 +108,7 @@ class Chat:
 
     async def _begin(self, ask: Ask, history: list[Message], wire: Wire, session_id: str | None) -> _Talk:
         version = await self._live.resolve(ask.model)
-        prompt = await asyncio.to_thread(self._engine.encode, history, ask.tools)
+        prompt, prepared = await asyncio.to_thread(self._prepare, ask, history)
         available = self._engine.context_length - len(prompt)  # tokens for the answer
         if available < 1:
             raise ContextTooLong(
@@ -124,15 +125,26 @@ class Chat:
         response_id = f"{wire.prefix}{uuid.uuid4().hex}"
 
         def row(index: int) -> _Decoding:
-            seed = ask.sampling.seed
-            sampling = replace(ask.sampling, max_tokens=most, seed=None if seed is None else seed + index)
+            seed = None if prepared.seed is None else prepared.seed + index
+            sampling = replace(prepared, max_tokens=most, seed=seed)
             return _Decoding(
                 Answer(response_id, index, session_id, version, len(prompt)),
                 self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
                 TextStream(self._engine.decode, ask.stops, hold_calls=bool(ask.tools)),
             )
 
-        return _Talk(ask, history, [row(index) for index in range(ask.count)])
+        return _Talk(ask, history, [row(index) for index in range(ask.count)], bool(prepared.grammar))
+
+    def _prepare(self, ask: Ask, history: list[Message]) -> tuple[list[int], Sampling]:
+        """The prompt, and how to sample its answers. Raises BadRequest."""
+        sampling = replace(ask.sampling, top=ask.top or 0, grammar=constraints.grammar(ask))
+        try:
+            self._engine.prepare(sampling)
+        except GrammarError as e:
+            raise constraints.explained(ask, e) from e
+        if ask.top is not None:
+            self._engine.token_bytes(0)  # they are spelled on the event loop, which must not wait for a first
+        return self._engine.encode(history, ask.tools), sampling
 
     async def _record(self, talk: _Talk) -> None:
         """Complete and record the answers, the first one last: the session goes on from that one unless the
@@ -142,7 +154,8 @@ class Chat:
             if talk.ask.tools:
                 text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
             answer.message = Message("assistant", text, calls)
-            answer.finish = "tool_calls" if calls else answer.finish
+            if calls and not (answer.finish == "length" and OPEN in text):  # or else one was cut off
+                answer.finish = "tool_calls"
             await asyncio.to_thread(
                 self._store.sessions.record,
                 session_id=answer.session_id,
@@ -154,6 +167,7 @@ class Chat:
                 version=answer.version,
                 tokens=[token.token for token in answer.tokens],
                 logprobs=[token.logprob for token in answer.tokens],
+                masked=talk.masked,
             )
 
     async def _undisturbed(self, talk: _Talk, request: Request) -> bool:
@@ -187,8 +201,9 @@ class Chat:
             await self._record(talk)
             for row in talk.rows:
                 message = row.answer.complete
-                # Until now, text from the first tool call on was held back, even if it cannot be parsed.
-                rest = "" if message.tool_calls else message.content[row.text.sent :]
+                # Until now, text from the first tool call on was held back, even if it is none.
+                sent = row.text.text[: row.text.sent]
+                rest = message.content[len(sent.lstrip() if message.tool_calls else sent) :]
                 for event in [*(wire.said(row.answer, rest, []) if rest else ()), *wire.ended(row.answer)]:
                     yield event
             for event in wire.closed(talk.answers):

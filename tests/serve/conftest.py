@@ -15,6 +15,7 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from nightschool.config import NightConfig, ServeConfig
+from nightschool.engines.base import Engine
 from nightschool.engines.scripted import ScriptedModel
 from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
@@ -26,7 +27,7 @@ class Server:
     """What a test needs of a running server."""
 
     url: str
-    model: ScriptedModel
+    model: Any  # a ScriptedModel, unless the test brought another
     store: Store
     client: OpenAI
     http: httpx.Client
@@ -65,13 +66,17 @@ class _Ready(uvicorn.Server):
 
 @pytest.fixture
 def serving(home: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers: serving(script, **settings)."""
+    """Starts servers: serving(script, **settings), or with an engine that follows no script."""
     with ExitStack() as cleanup:
 
         def start(
-            script: Callable[[str, str], str] = echo, *, context_length: int = 4096, **settings: Any
+            script: Callable[[str, str], str] = echo,
+            *,
+            context_length: int = 4096,
+            engine: Engine | None = None,
+            **settings: Any,
         ) -> Server:
-            model = ScriptedModel(script, context_length=context_length)
+            model = engine or ScriptedModel(script, context_length=context_length)
             store = Store.open(home)
             dreams: list[str] = []
 

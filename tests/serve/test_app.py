@@ -202,6 +202,31 @@ def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
     assert server.store.sessions.all()[0].tools[0]["function"]["name"] == "find"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wait. {call} Then.",
+        "{call}\nThen.",
+        " {call}",
+        "Wait. <tool_call>{ {call} Then.",
+        "Wait. <tool_call>[1]</tool_call> ",
+        'Wait. <tool_call>{"name": "find", "arguments": {"q": "</tool_call>"}}',
+    ],
+)
+def test_what_is_streamed_is_what_is_answered(serving: Callable[..., Server], text: str) -> None:
+    said = text.replace("{call}", '<tool_call>{"name": "find", "arguments": {"q": "x"}}</tool_call>')
+    server = serving(lambda *_: said)
+    asked: Any = {"model": "live", "messages": [{"role": "user", "content": "x"}], "tools": TOOLS}
+    whole = server.client.chat.completions.create(**asked).choices[0]
+    chunks = [chunk.choices[0] for chunk in server.client.chat.completions.create(**asked, stream=True)]
+    streamed = "".join(chunk.delta.content or "" for chunk in chunks)
+    assert streamed.split() == (whole.message.content or "").split()
+    calls = [call.function for chunk in chunks for call in chunk.delta.tool_calls or ()]
+    made = [call.function for call in whole.message.tool_calls or ()]
+    assert [(call.name, call.arguments) for call in calls if call] == [(c.name, c.arguments) for c in made]
+    assert chunks[-1].finish_reason == whole.finish_reason == ("tool_calls" if calls else "stop")
+
+
 def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[..., Server]) -> None:
     server = serving(lambda *_: 'Wait. <tool_call>{"name": "find", "arguments": {}}</tool_call>')
     chunks = list(
@@ -361,18 +386,39 @@ def test_dreams_over_http(server: Server) -> None:
     assert len(server.http.get("/v1/dreams").json()["data"]) == 1
 
 
+def schema_format(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, **more}}
+
+
+def bad_tools(parameters: dict[str, Any], **more: Any) -> list[Any]:
+    return [*TOOLS, {"type": "function", "function": {"name": "f", "parameters": parameters, **more}}]
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"logit_bias": {"1": 2}}, "logit_bias"),
-        ({"n": 2}, "n"),
+        ({"logit_bias": {"1": 200}}, "logit_bias"),
+        ({"logit_bias": {"hello": 1}}, "logit_bias"),
+        ({"n": 17}, "n"),
         ({"temperature": 3}, "temperature"),
-        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"top_logprobs": 21, "logprobs": True}, "top_logprobs"),
+        ({"repetition_penalty": 1.1}, "repetition_penalty"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "sometimes"}, "tool_choice"),
+        ({"tool_choice": {"type": "custom"}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "function", "function": {"name": "nope"}}}, "tool_choice"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": schema_format({"type": "strin"})}, "response_format"),
+        ({"response_format": schema_format({"type": "object", "not": {}}, strict=True)}, "response_format"),
+        ({"tools": bad_tools({"type": "strin"}), "tool_choice": "required"}, "tools"),
+        ({"tools": bad_tools({"type": "object", "if": {}}, strict=True)}, "tools"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0"),
         ({"messages": [{"role": "assistant"}]}, "messages.0"),
-        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"response_format": {"type": "grammar"}}, "response_format.type"),
     ],
 )
 def test_what_is_not_supported_is_refused_in_openais_shape(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightschool.engines.tools import OPEN
 from nightschool.serve.text import TextStream
 
 
@@ -49,6 +50,16 @@ def test_streamed_is_the_text_up_to_the_first_stop(case: tuple[str, list[bytes]]
 def test_nothing_of_a_stop_string_is_ever_sent() -> None:
     assert stream([b"one S", b"TO", b"P two"], ["STOP"]) == ("one ", "one ")
     assert stream([b"one S", b"TO", b"RM"], ["STOP"]) == ("one STORM", "one STORM")
+
+
+@given(
+    st.text(alphabet="<>tol_ca{ü "), st.sampled_from(["", OPEN, f"{OPEN}{{}}</tool_call> more"]), st.data()
+)
+def test_all_is_streamed_up_to_the_first_call(text: str, call: str, data: st.DataObject) -> None:
+    whole = (text + call).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=10)))
+    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert stream(pieces, [], hold_calls=True) == ((text + call).split(OPEN)[0], text + call)
 
 
 def test_tool_calls_are_held_back() -> None:

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from nightschool.engines.base import Sampling, TokenOut
-from nightschool.serve.answer import Answer, Ask
+from nightschool.errors import BadRequest
+from nightschool.serve.answer import Answer, Ask, Shape
 from nightschool.serve.wire.fields import Lenient, Strict, event
 from nightschool.serve.wire.turns import Tool, WireMessage, to_messages, to_tools
-from nightschool.types import Message, ToolCall
+from nightschool.types import Message, ToolCall, Tools
 
 
 class StreamOptions(Lenient):
     include_usage: bool = False
 
 
-class TextFormat(Strict):
-    type: Literal["text"]
+class JsonSchema(Lenient):
+    name: str = ""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")  # without one, any JSON
+    strict: bool | None = None
+
+
+class ResponseFormat(Strict):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class Named(Lenient):
+    name: str
+
+
+class FunctionChoice(Lenient):
+    type: Literal["function"]
+    function: Named
+
+
+class Allowed(Lenient):
+    mode: Literal["auto", "required"]
+    tools: list[FunctionChoice] = Field(min_length=1)
+
+
+class AllowedTools(Lenient):
+    type: Literal["allowed_tools"]
+    allowed_tools: Allowed
+
+
+def _choice_kind(choice: Any) -> Any:
+    if not isinstance(choice, dict):
+        return "(mode)"
+    return "(allowed_tools)" if choice.get("type") == "allowed_tools" else "(function)"
+
+
+ToolChoice = Annotated[
+    Annotated[Literal["auto", "none", "required"], Tag("(mode)")]
+    | Annotated[FunctionChoice, Tag("(function)")]
+    | Annotated[AllowedTools, Tag("(allowed_tools)")],
+    Discriminator(_choice_kind),
+]
 
 
 class ChatRequest(Strict):
@@ -38,20 +79,20 @@ class ChatRequest(Strict):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     tools: list[Tool] | None = None
     user: str | None = None
-    n: Literal[1] | None = None
-    tool_choice: Literal["auto", "none"] | None = None
-    frequency_penalty: Literal[0] | None = None
-    presence_penalty: Literal[0] | None = None
+    n: Annotated[int, Field(ge=1, le=16)] = 1
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0
     repetition_penalty: Literal[1] | None = None
-    top_k: Literal[0, -1] | None = None
-    min_p: Literal[0] | None = None
-    logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
-    logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
-    response_format: TextFormat | None = None
+    top_k: Annotated[int, Field(ge=-1)] = 0
+    min_p: Annotated[float, Field(ge=0, le=1)] = 0
+    logit_bias: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+    response_format: ResponseFormat | None = None
     modalities: list[Literal["text"]] | None = None
     # These ask for nothing that could be missing in an answer.
-    parallel_tool_calls: bool | None = None
     store: bool | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
@@ -69,12 +110,16 @@ class ChatRequest(Strict):
 
     def ask(self) -> Ask:
         """What it asks for. Raises BadRequest, naming the field."""
+        if self.stream_options and not self.stream:
+            raise BadRequest("stream_options is only allowed with stream", "stream_options")
+        if self.top_logprobs and not self.logprobs:
+            raise BadRequest("top_logprobs is only allowed with logprobs", "top_logprobs")
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        tools = () if self.tool_choice == "none" else self.tools or ()
+        tools, forced = self._callable()
         return Ask(
             model=self.model,
             messages=to_messages(self.messages),
-            tools=to_tools(tools),
+            tools=tools,
             user=self.user or self.safety_identifier,
             stream=self.stream,
             limit=self.max_completion_tokens or self.max_tokens,
@@ -83,9 +128,59 @@ class ChatRequest(Strict):
                 temperature=1.0 if self.temperature is None else self.temperature,
                 top_p=1.0 if self.top_p is None else self.top_p,
                 seed=self.seed,
+                top_k=max(self.top_k, 0),
+                min_p=self.min_p,
+                frequency_penalty=self.frequency_penalty,
+                presence_penalty=self.presence_penalty,
+                logit_bias=tuple(self.logit_bias.items()),
             ),
             stops=tuple(stop for stop in stops if stop),
+            count=self.n,
+            shape=self._shape(tools, forced),
+            top=self.top_logprobs if self.logprobs else None,
         )
+
+    def _callable(self) -> tuple[Tools, tuple[str, ...]]:
+        """The tools that may be called, and the names of those of which one has to be. Raises BadRequest."""
+        tools, choice = to_tools(self.tools or ()), self.tool_choice
+        names = _names(tools)
+        if choice == "none":
+            return (), ()
+        if isinstance(choice, FunctionChoice):
+            return tools, _known(names, [choice])
+        if isinstance(choice, AllowedTools):
+            allowed = _known(names, choice.allowed_tools.tools)
+            tools = tuple(tool for tool in tools if tool["function"]["name"] in allowed)
+            return tools, allowed if choice.allowed_tools.mode == "required" else ()
+        if choice == "required" and not tools:
+            raise BadRequest("tool_choice required needs tools", "tool_choice")
+        return tools, names if choice == "required" else ()
+
+    def _shape(self, tools: Tools, forced: tuple[str, ...]) -> Shape | None:
+        """Calls of functions that have to be called; else the response's format, beside which all may be."""
+        if forced:
+            parallel = self.parallel_tool_calls and not isinstance(self.tool_choice, FunctionChoice)
+            return Shape(tools=forced, parallel=parallel)
+        names, parallel, wanted = _names(tools), self.parallel_tool_calls, self.response_format
+        if wanted and wanted.type == "json_object":
+            return Shape({"type": "object"}, names, parallel=parallel)
+        if wanted and wanted.type == "json_schema":
+            if not wanted.json_schema:
+                raise BadRequest("response_format has no json_schema", "response_format.json_schema")
+            form = wanted.json_schema
+            return Shape(form.schema_, names, strict=bool(form.strict), parallel=parallel)
+        return None if parallel else Shape(parallel=False)
+
+
+def _names(tools: Tools) -> tuple[str, ...]:
+    return tuple(tool["function"]["name"] for tool in tools)
+
+
+def _known(names: Collection[str], choices: Sequence[FunctionChoice]) -> tuple[str, ...]:
+    chosen = tuple(choice.function.name for choice in choices)
+    if missing := [name for name in chosen if name not in names]:
+        raise BadRequest(f"tool_choice names {missing[0]!r}, which is not among the tools", "tool_choice")
+    return chosen
 
 
 class ChatWire:
@@ -93,15 +188,22 @@ class ChatWire:
 
     prefix = "chatcmpl-"
 
-    def __init__(self, request: ChatRequest) -> None:
+    def __init__(self, request: ChatRequest, spell: Callable[[int], bytes]) -> None:
+        """`spell` says what a token is in bytes."""
         options = request.stream_options
         self._count_tokens = bool(options and options.include_usage)
+        self._logprobs, self._spell = request.logprobs, spell
 
     def whole(self, answers: Sequence[Answer]) -> dict[str, Any]:
         first = answers[0]
         choices = [
-            {"index": a.index, "message": _message(a.complete), "finish_reason": a.finish, "logprobs": None}
-            for a in answers
+            {
+                "index": answer.index,
+                "message": _message(answer.complete),
+                "finish_reason": answer.finish,
+                "logprobs": self._told(answer.tokens),
+            }
+            for answer in answers
         ]
         head = {"id": first.id, "object": "chat.completion", "created": first.created, "model": first.version}
         return {**head, "choices": choices, "usage": _usage(answers)}
@@ -111,8 +213,9 @@ class ChatWire:
             yield _chunk(answer, {"role": "assistant", "content": ""})
 
     def said(self, answer: Answer, text: str, tokens: Sequence[TokenOut]) -> Iterator[str]:
-        if text:
-            yield _chunk(answer, {"content": text})
+        logprobs = self._told(tokens)
+        if text or (logprobs and logprobs["content"]):
+            yield _chunk(answer, {"content": text}, logprobs=logprobs)
 
     def ended(self, answer: Answer) -> Iterator[str]:
         message = answer.complete
@@ -127,6 +230,26 @@ class ChatWire:
 
     def failed(self, status: int, body: dict[str, Any]) -> Iterator[str]:
         yield event(body)
+
+    def _told(self, tokens: Sequence[TokenOut]) -> dict[str, Any] | None:
+        """The log-probabilities of an answer's tokens, if they were asked for. The token that ended it is no
+        part of its content."""
+        if not self._logprobs:
+            return None
+        content = [
+            {
+                **self._spelled(one.token, one.logprob),
+                "top_logprobs": [self._spelled(token, logprob) for token, logprob in one.top],
+            }
+            for one in tokens
+            if one.finish != "stop"
+        ]
+        return {"content": content, "refusal": None}
+
+    def _spelled(self, token: int, logprob: float) -> dict[str, Any]:
+        """A token as people read it; one that is a part of a character can be told by its bytes only."""
+        data = self._spell(token)
+        return {"token": data.decode(errors="replace"), "bytes": [*data], "logprob": logprob}
 
 
 def _usage(answers: Sequence[Answer]) -> dict[str, int]:
@@ -151,8 +274,13 @@ def _head(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _chunk(answer: Answer, delta: dict[str, Any], finish: str | None = None) -> str:
-    choice = {"index": answer.index, "delta": delta, "finish_reason": finish, "logprobs": None}
+def _chunk(
+    answer: Answer,
+    delta: dict[str, Any],
+    finish: str | None = None,
+    logprobs: dict[str, Any] | None = None,
+) -> str:
+    choice = {"index": answer.index, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
     return event({**_head(answer), "choices": [choice]})
 
 

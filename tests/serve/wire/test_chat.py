@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
-from nightschool.engines.base import TokenOut
-from nightschool.serve.answer import Answer
+import pytest
+from openai.types.chat.chat_completion import ChoiceLogprobs
+
+from nightschool.engines.base import Sampling, TokenOut
+from nightschool.serve.answer import Answer, Shape
 from nightschool.serve.wire.chat import ChatRequest, ChatWire
 from nightschool.serve.wire.fields import event
 from nightschool.types import Message, ToolCall
@@ -27,6 +30,92 @@ def test_what_a_request_asks_for() -> None:
     assert request(tools=tools, tool_choice="none").ask().tools == ()
 
 
+def tool(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **more}}
+
+
+TWO = [tool("find"), tool("get")]
+NAMED = {"type": "function", "function": {"name": "get"}}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+ONLY_GET = {"mode": "required", "tools": [NAMED]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape", "offered"),
+    [
+        ({}, None, ["find", "get"]),
+        ({"tool_choice": "auto"}, None, ["find", "get"]),
+        ({"tool_choice": "none"}, None, []),
+        ({"tool_choice": "required"}, Shape(tools=("find", "get")), ["find", "get"]),
+        ({"tool_choice": NAMED}, Shape(tools=("get",), parallel=False), ["find", "get"]),
+        ({"parallel_tool_calls": False}, Shape(parallel=False), ["find", "get"]),
+        (
+            {"tool_choice": "required", "parallel_tool_calls": False},
+            Shape(tools=("find", "get"), parallel=False),
+            ["find", "get"],
+        ),
+        (
+            {"tool_choice": {"type": "allowed_tools", "allowed_tools": ONLY_GET}},
+            Shape(tools=("get",)),
+            ["get"],
+        ),
+        (
+            {"tool_choice": {"type": "allowed_tools", "allowed_tools": {**ONLY_GET, "mode": "auto"}}},
+            None,
+            ["get"],
+        ),
+        (
+            {"response_format": {"type": "json_object"}},
+            Shape({"type": "object"}, ("find", "get")),
+            ["find", "get"],
+        ),
+        (
+            {"response_format": {"type": "json_object"}, "tool_choice": "none"},
+            Shape({"type": "object"}),
+            [],
+        ),
+        (
+            {
+                "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
+                "tool_choice": "required",
+            },
+            Shape(tools=("find", "get")),
+            ["find", "get"],
+        ),
+    ],
+)
+def test_what_an_answer_has_to_be(fields: dict[str, Any], shape: Shape | None, offered: list[str]) -> None:
+    ask = request(tools=TWO, **fields).ask()
+    assert ask.shape == shape
+    assert [tool["function"]["name"] for tool in ask.tools] == offered
+
+
+@pytest.mark.parametrize("strict", [None, False, True])
+def test_a_schema_for_the_answer(strict: bool | None) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, "strict": strict}}
+    assert request(response_format=form).ask().shape == Shape(SCHEMA, strict=bool(strict))
+    assert request(response_format={"type": "text"}).ask().shape is None
+
+
+def test_how_to_sample() -> None:
+    how = request(
+        top_k=-1, min_p=0.1, frequency_penalty=1, presence_penalty=-1, logit_bias={"7": -100, "9": 1}, n=3
+    ).ask()
+    assert how.sampling == Sampling(
+        1,
+        1.0,
+        min_p=0.1,
+        frequency_penalty=1,
+        presence_penalty=-1,
+        logit_bias=((7, -100), (9, 1)),
+    )
+    assert (how.count, how.top, request(top_k=40).ask().sampling.top_k) == (3, None, 40)
+    assert request(logprobs=True).ask().top == 0
+    assert request(logprobs=True, top_logprobs=5).ask().top == 5
+    nulls = dict.fromkeys(("top_k", "min_p", "logit_bias", "n", "tool_choice", "logprobs", "response_format"))
+    assert request(**nulls).ask() == request().ask()
+
+
 CALL = ToolCall("c1", "find", "{}")
 CALLED = Answer(
     "r1",
@@ -41,8 +130,44 @@ CALLED = Answer(
 )
 
 
+def spell(token: int) -> bytes:
+    return [b"a", b"\xc3", b"\xbc", b"<end>"][token]
+
+
+def test_log_probabilities_in_openais_shape() -> None:
+    tokens = [
+        TokenOut(0, 0, -0.5, top=((0, -0.5), (1, -2.0))),
+        TokenOut(0, 1, -1.0),
+        TokenOut(0, 2, -0.25),
+        TokenOut(0, 3, -0.125, "stop"),  # what ends an answer is no part of its content
+    ]
+    answer = Answer("r1", 0, "s", "n@1", tokens=tokens, message=Message("assistant", "aü"), finish="stop")
+    wire = ChatWire(request(logprobs=True, top_logprobs=2), spell)
+    (choice,) = wire.whole([answer])["choices"]
+    told = choice["logprobs"]["content"]
+    assert [(one["token"], one["bytes"], one["logprob"]) for one in told] == [
+        ("a", [97], -0.5),
+        ("\ufffd", [195], -1.0),  # a part of a character has no text, but its bytes
+        ("\ufffd", [188], -0.25),
+    ]
+    assert bytes(byte for one in told for byte in one["bytes"]).decode() == "aü"
+    assert told[0]["top_logprobs"] == [
+        {"token": "a", "bytes": [97], "logprob": -0.5},
+        {"token": "\ufffd", "bytes": [195], "logprob": -2.0},
+    ]
+    ChoiceLogprobs.model_validate(choice["logprobs"], strict=True)
+
+    streamed = [*wire.said(answer, "a", tokens[:1]), *wire.said(answer, "ü", tokens[1:3])]
+    chunks = [json.loads(text.removeprefix("data: "))["choices"][0] for text in streamed]
+    assert [one for chunk in chunks for one in chunk["logprobs"]["content"]] == told
+    assert [*wire.said(answer, "", tokens[3:])] == []
+    (held_back,) = wire.said(answer, "", tokens[:1])  # a tool call's are told, though its text is not
+    assert json.loads(held_back.removeprefix("data: "))["choices"][0]["delta"] == {"content": ""}
+    assert ChatWire(request(), spell).whole([answer])["choices"][0]["logprobs"] is None
+
+
 def test_an_answer_in_openais_shape() -> None:
-    body = ChatWire(request()).whole([CALLED])
+    body = ChatWire(request(), spell).whole([CALLED])
     (choice,) = body["choices"]
     assert choice["message"]["content"] is None
     assert choice["message"]["tool_calls"][0]["function"] == {"name": "find", "arguments": "{}"}
@@ -51,7 +176,7 @@ def test_an_answer_in_openais_shape() -> None:
 
 
 def test_a_stream_in_openais_shape() -> None:
-    wire = ChatWire(request(stream=True, stream_options={"include_usage": True}))
+    wire = ChatWire(request(stream=True, stream_options={"include_usage": True}), spell)
     events = [
         *wire.begun([CALLED]),
         *wire.said(CALLED, "ü\n", []),
