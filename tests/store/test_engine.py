@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event, inspect
 
 from nightschool.errors import StoreError
-from nightschool.store import Store, conversations
+from nightschool.store import Store
 from nightschool.store.engine import migrate, open_engine
 from nightschool.store.schema import Base
 from nightschool.types import Signal
@@ -29,12 +29,10 @@ def test_a_database_of_the_first_revision_is_brought_up_to_date(home: Path) -> N
     engine = create_engine(f"sqlite:///{home / 'nightschool.db'}")
     migrate(engine, "0001")
     assert "signals" not in inspect(engine).get_table_names()
-    chain = ""
     with engine.begin() as raw:
         raw.exec_driver_sql("insert into sessions values ('s', null, 'api', '[]', '2026', '2026')")
         for i, message in enumerate((HI, HELLO)):
-            chain = conversations.link(chain, message)
-            row = (i, "s", i, json.dumps(message.to_json()), chain, f"r{i}", "2026")
+            row = (i, "s", i, json.dumps(message.to_json()), "as it was then", f"r{i}", "2026")
             columns = "id, session_id, position, message, chain, response_id, created_at"
             raw.exec_driver_sql(f"insert into turns ({columns}) values (?, ?, ?, ?, ?, ?, ?)", row)
     engine.dispose()
