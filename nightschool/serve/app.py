@@ -96,10 +96,11 @@ def create_app(
         }
 
     @app.get("/v1/sessions")
-    def sessions() -> dict[str, Any]:
-        return {"object": "list", "data": [_session(s, whole=False) for s in store.sessions.all()]}
+    def sessions(helpers: bool = False) -> dict[str, Any]:
+        found = store.sessions.all(helpers=helpers)
+        return {"object": "list", "data": [_session(s, whole=False) for s in found]}
 
-    @app.get("/v1/sessions/{session_id}")
+    @app.get("/v1/sessions/{session_id:path}")
     def session(session_id: str) -> dict[str, Any]:
         return _session(store.sessions.get(session_id), whole=True)
 

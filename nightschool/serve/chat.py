@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from nightschool.config import ServeConfig
 from nightschool.engines.base import Engine, GenerateRequest, TokenOut
 from nightschool.engines.tools import parse_calls
 from nightschool.errors import BadRequest, ContextTooLong
-from nightschool.serve import commands
+from nightschool.serve import commands, session_ids
 from nightschool.serve.answer import Answer, Ask, Wire
 from nightschool.serve.batcher import Batcher, Stream
 from nightschool.serve.errors import describe
@@ -24,8 +23,6 @@ from nightschool.serve.merge import merged
 from nightschool.serve.text import TextStream
 from nightschool.store import Store
 from nightschool.types import Message, ToolCall
-
-_SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
 
 
 @dataclass
@@ -97,12 +94,12 @@ class Chat:
         if not history:
             raise BadRequest("messages hold only commands and their answers", "messages")
         talk = await self._begin(ask, history, wire, session_id)
-        headers = _headers(talk.rows[0].answer)
+        first = talk.rows[0].answer
         if ask.stream:
             events = self._events(talk, wire)
-            return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+            return StreamingResponse(events, media_type="text/event-stream", headers=_headers(first))
         if await self._undisturbed(talk, request):
-            return JSONResponse(wire.whole(talk.answers), headers=headers)
+            return JSONResponse(wire.whole(talk.answers), headers=_headers(first))
         return Response(status_code=499)
 
     async def _begin(self, ask: Ask, history: list[Message], wire: Wire, session_id: str | None) -> _Talk:
@@ -136,15 +133,16 @@ class Chat:
     async def _record(self, talk: _Talk) -> None:
         """Complete and record the answers, the first one last: the session goes on from that one unless the
         client chooses another. Raises StoreError."""
+        session_id = talk.rows[0].answer.session_id
         for row in reversed(talk.rows):
             answer, text, calls = row.answer, row.text.text, tuple[ToolCall, ...]()
             if talk.ask.tools:
                 text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
             answer.message = Message("assistant", text, calls)
             answer.finish = "tool_calls" if calls else answer.finish
-            await asyncio.to_thread(
+            session_id = await asyncio.to_thread(
                 self._store.sessions.record,
-                session_id=answer.session_id,
+                session_id=session_id,
                 user=talk.ask.user,
                 history=talk.history,
                 answer=answer.message,
@@ -154,6 +152,8 @@ class Chat:
                 tokens=[token.token for token in answer.tokens],
                 logprobs=[token.logprob for token in answer.tokens],
             )
+        for answer in talk.answers:
+            answer.session_id = session_id
 
     async def _undisturbed(self, talk: _Talk, request: Request) -> bool:
         """Decode and record the answers, unless the client disconnects before they are complete."""
@@ -226,15 +226,13 @@ class Chat:
 
 
 def _headers(answer: Answer) -> dict[str, str]:
-    session = {"X-Session-Id": answer.session_id} if answer.session_id else {}
+    session = {"X-Session-Id": session_ids.to_header(answer.session_id)} if answer.session_id else {}
     return {**session, "X-Nightschool-Version": answer.version}
 
 
 def _session_header(request: Request) -> str | None:
-    session_id = request.headers.get("x-session-id")
-    if session_id is not None and not _SESSION_ID.fullmatch(session_id):
-        raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
-    return session_id
+    value = request.headers.get("x-session-id")
+    return None if value is None else session_ids.checked(session_ids.from_header(value), "X-Session-Id")
 
 
 async def _disconnected(request: Request) -> None:

@@ -33,6 +33,13 @@ def test_nothing_said_changes_nothing() -> None:
     assert apply_feedback(session(), [signal(None, "rejected")]).rejected == frozenset()  # that turn is gone
 
 
+def test_a_comment_on_a_good_session_corrects_nothing() -> None:
+    praised = apply_feedback(session(comment="thanks, but shorter"))
+    assert praised == apply_feedback(session(comment="thanks, but shorter"), [signal(1, "accepted")])
+    assert (praised.session.messages, praised.rejected, praised.comments) == (TURNS, frozenset(), frozenset())
+    assert known(praised) == known(apply_feedback(session()))
+
+
 def test_an_edited_answer_is_what_the_user_made_of_it() -> None:
     found = apply_feedback(session(), [signal(1, "edited", "INV-20: Acme Ltd")])
     assert found.session.messages[1].content == "INV-20: Acme Ltd"
