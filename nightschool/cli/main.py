@@ -12,6 +12,7 @@ import typer
 from nightschool import __version__
 from nightschool.cli import first_steps, night, serve, sessions, versions
 from nightschool.cli.common import FAILED, NOTHING, USAGE, err
+from nightschool.cli.text import literal, survive_any_encoding
 from nightschool.config import load
 from nightschool.errors import BadRequest, ConfigError, NightschoolError, NotFound, NothingToLearn
 
@@ -31,13 +32,14 @@ _SETTING = re.compile(r"--([\w-]+(?:\.[\w-]+)+)(?:=(.*))?", re.DOTALL)  # the na
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    survive_any_encoding()
     try:
         arguments, settings = take_settings(sys.argv[1:])
         if settings:
             load(settings)  # a wrong setting is an error with every command
         app(arguments, obj=settings)
     except NightschoolError as e:
-        err.print(f"error: {e}", style="red", markup=False, soft_wrap=True)
+        err.print(literal(f"error: {e}", "red"), soft_wrap=True)
         usage = isinstance(e, BadRequest | ConfigError | NotFound)
         sys.exit(NOTHING if isinstance(e, NothingToLearn) else USAGE if usage else FAILED)
     except KeyboardInterrupt:

@@ -12,9 +12,9 @@ import pytest
 from nightschool.cli.common import FAILED, NOTHING, PROMOTED, REJECTED, USAGE
 from nightschool.cli.main import main
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback
+from nightschool.types import BASE, Feedback, Message
 from nightschool.versions import files
-from tests.helpers import QUICK, SUM, attested, like, promote, scripted_version
+from tests.helpers import QUICK, SUM, attested, like, promote, scripted_version, turns
 
 COMMANDS = (
     *("serve", "chat", "import", "sessions", "good", "bad", "undo", "lessons", "dream"),
@@ -98,6 +98,35 @@ def test_a_bad_line_is_named_and_the_good_ones_go_in(run: Run, tmp_path: Path) -
     assert ran.code == FAILED
     assert "1 new" in ran.out
     assert [line[:7] for line in ran.err.splitlines()] == ["line 2:", "line 3:"]
+
+
+def test_what_others_wrote_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
+    name = "run[/1]\u202e"
+    said = [{"role": "user", "content": "[red]x[/red] [/INST] \x1b[2J"}, TURNS[1]]
+    run("import", write(tmp_path / "s.jsonl", {"id": name, "messages": said}))
+    assert r"[red]x[/red] [/INST] \x1b[2J" in run("sessions").out
+    assert r"run[/1]\u202e is good" in run("good", name).out
+    assert run("undo", name).code == 0
+    one_line(run("good", "[/b]\x1b[2J"), r"there is no session [/b]\x1b[2J")
+    bad = run("import", write(tmp_path / "b.jsonl", {"[/x]\x1b[2J": 1}))
+    assert r"unknown: [/x]\x1b[2J" in bad.err
+
+
+def test_helpers_are_listed_on_request(run: Run, store: Store) -> None:
+    for name, said in {"chat": "How many?", "title": "USER: How many?\nASSISTANT: Two.\nName it."}.items():
+        store.sessions.record(
+            session_id=name,
+            user=None,
+            history=turns(said),
+            answer=Message("assistant", "Two."),
+            response_id=name,
+            version=BASE,
+        )
+    assert [s["id"] for s in run("sessions", "--json").json] == ["chat"]
+    assert {s["id"]: s["source"] for s in run("sessions", "--helpers", "--json").json} == {
+        "chat": "api",
+        "title": "helper",
+    }
 
 
 @pytest.mark.parametrize("command", ["good", "bad", "undo"])
