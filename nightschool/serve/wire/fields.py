@@ -23,6 +23,9 @@ def explain(errors: Sequence[Mapping[str, Any]], root: str = "") -> BadRequest:
     path = ".".join(str(part) for part in (root, *first["loc"]) if part != "")
     if first["type"] == "extra_forbidden":
         return BadRequest(f"{path} is not supported", path, "unsupported_parameter")
+    if first["type"] == "union_tag_invalid":
+        tag, expected = first["ctx"]["tag"], first["ctx"]["expected_tags"]
+        return BadRequest(f"{path}: {tag!r} is not supported, only {expected}", path, "unsupported_value")
     if first["type"] == "literal_error" and path in (
         "n",
         "logprobs",
@@ -39,6 +42,8 @@ def error_body(message: str, kind: str, param: str | None = None, code: str | No
 
 
 def event(data: dict[str, Any] | str) -> str:
-    """One server-sent event."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return f"data: {text}\n\n"
+    """One server-sent event. It has a name where its data has a type: the same one."""
+    if isinstance(data, str):
+        return f"data: {data}\n\n"
+    name = f"event: {data['type']}\n" if "type" in data else ""
+    return f"{name}data: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -112,16 +112,15 @@ def _message(wire: Any, index: int) -> Message:
         ToolCall(c.id, c.function.name, c.function.arguments) for c in getattr(wire, "tool_calls", None) or ()
     )
     for call in calls:
-        _check_arguments(call, index)
+        check_arguments(call, f"messages.{index}.tool_calls")
     if role == "assistant" and not calls and wire.content is None:
         raise BadRequest("an assistant message needs content or tool_calls", f"messages.{index}")
     return Message(role, content, calls, getattr(wire, "tool_call_id", None), getattr(wire, "name", None))
 
 
-def _check_arguments(call: ToolCall, index: int) -> None:
+def check_arguments(call: ToolCall, where: str) -> None:
+    """Raises BadRequest, naming the field, if the arguments of a call are not JSON."""
     try:
         json.loads(call.arguments or "{}")
     except ValueError as e:
-        raise BadRequest(
-            f"the arguments of {call.name} are not valid JSON: {e}", f"messages.{index}.tool_calls"
-        ) from e
+        raise BadRequest(f"the arguments of {call.name} are not valid JSON: {e}", where) from e
