@@ -129,6 +129,11 @@ class Sessions:
         with self._database.reading() as orm:
             return _answer(orm, response_id).session_id
 
+    def answer(self, response_id: str) -> Message:
+        """What a response said, also if it was edited or regenerated since. Raises NotFound."""
+        with self._database.reading() as orm:
+            return Message.from_json(_answer(orm, response_id).message)
+
     def up_to(self, response_id: str) -> tuple[tuple[Message, ...], str | None]:
         """The conversation as it was when a response was given, which ends it, and the id of the session that
         goes on from there: None if that has gone on in another way already. Raises NotFound."""

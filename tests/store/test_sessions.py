@@ -65,11 +65,15 @@ def test_a_conversation_up_to_a_response(store: Store) -> None:
     # Who goes on from the first answer now leaves the session as it is.
     assert store.sessions.up_to("r_2_hello") == ((HI, HELLO), None)
     assert store.sessions.up_to("r_4_yes") == (tuple(store.sessions.get("mine").messages), "mine")
-    record(store, "hi", "good day", session="mine")  # regenerated: what was said before can still be gone on from
+    record(
+        store, "hi", "good day", session="mine"
+    )  # regenerated: what was said before can still be gone on from
     (*before, last), session = store.sessions.up_to("r_4_yes")
     assert ([m.content for m in before], last.content, session) == (["hi", "hello", "more"], "yes", None)
-    with pytest.raises(NotFound):
-        store.sessions.up_to("nothing")
+    assert store.sessions.answer("r_4_yes") == last
+    for method in (store.sessions.up_to, store.sessions.answer):
+        with pytest.raises(NotFound):
+            method("nothing")
 
 
 def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:
