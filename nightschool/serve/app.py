@@ -25,6 +25,8 @@ from nightschool.serve.live import LiveModel
 from nightschool.serve.request_id import RequestId
 from nightschool.serve.wire.chat import ChatRequest, ChatWire
 from nightschool.serve.wire.control import DreamRequest, FeedbackRequest, check_feedback
+from nightschool.serve.wire.responses import ResponsesRequest
+from nightschool.serve.wire.responses_events import ResponsesWire
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
 
@@ -87,6 +89,12 @@ def create_app(
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         schedule.touch()
         return await chat.complete(body.ask(), ChatWire(body), request)
+
+    @app.post("/v1/responses")
+    async def responses(body: ResponsesRequest, request: Request) -> Response:
+        schedule.touch()
+        ask = await asyncio.to_thread(body.ask, store.sessions)
+        return await chat.complete(ask, ResponsesWire(body), request)
 
     def model(name: str, **more: Any) -> dict[str, Any]:
         about = {"context_length": engine.context_length, "max_model_len": engine.context_length}

@@ -26,6 +26,9 @@ from nightschool.store import Store
 from nightschool.types import Message, ToolCall
 
 _SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
+# The first of these that a request has names its session: ours, then Codex's (whose helpers run as threads of
+# their own under one session-id).
+_SESSION_HEADERS = ("X-Session-Id", "thread-id", "session-id")
 
 
 @dataclass
@@ -91,7 +94,7 @@ class Chat:
         Raises BadRequest, NotFound, VersionError and StoreError.
         """
         history, command = commands.split(ask.messages)
-        session_id = _session_header(request)
+        session_id = _session_header(request) or ask.session
         if command:
             return await self._command(command, history, ask, wire, session_id)
         if not history:
@@ -217,7 +220,9 @@ class Chat:
             self._store.sessions.sync, session_id, history, ask.user, ask.tools
         )
         text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
-        answer = Answer(f"{wire.prefix}{uuid.uuid4().hex}", 0, session_id, self._live.answering)
+        answer = Answer(
+            f"{wire.prefix}{uuid.uuid4().hex}", 0, session_id, self._live.answering, recorded=False
+        )
         answer.message, answer.finish = Message("assistant", text), "stop"
         if not ask.stream:
             return JSONResponse(wire.whole([answer]), headers=_headers(answer))
@@ -232,9 +237,10 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 
 def _session_header(request: Request) -> str | None:
-    session_id = request.headers.get("x-session-id")
+    name = next((name for name in _SESSION_HEADERS if name in request.headers), None)
+    session_id = request.headers[name] if name else None
     if session_id is not None and not _SESSION_ID.fullmatch(session_id):
-        raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
+        raise BadRequest(f"{name}: 1 to 200 letters, digits or any of . _ : @ -", name)
     return session_id
 
 
