@@ -15,6 +15,7 @@ from nightschool.models import hf
 from nightschool.night.launch import start_dream
 from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
+from nightschool.serve.guard import check_binding
 from nightschool.store import Store
 
 
@@ -42,6 +43,7 @@ def run(config: Config, home: Path) -> None:
     """Serve until interrupted. Raises NightschoolError if the port is taken, and what `build` raises."""
     import uvicorn
 
+    check_binding(config.serve)
     listening = listen(config.serve.host, config.serve.port)
     host, port = listening.getsockname()[:2]
     application = build(config, home)
@@ -49,8 +51,13 @@ def run(config: Config, home: Path) -> None:
     print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
     # Seconds; with the default of 5 ms, decoding waits for so long whenever an answer is being sent.
     sys.setswitchinterval(0.0005)
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5))
-    server.run(sockets=[listening])
+    settings = uvicorn.Config(
+        application,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=config.serve.keep_alive,
+    )
+    uvicorn.Server(settings).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -90,6 +92,13 @@ def _base_url(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
+def _split(value: object) -> object:
+    return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]  # or one text, with commas between them
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -128,6 +137,18 @@ class ServeConfig(_Section):
     """Largest request body that is accepted, in bytes."""
     max_tokens: int = Field(default=512, ge=1)
     """Longest answer to a request that sets no limit, in tokens."""
+    api_key: SecretStr = Field(default=SecretStr(""), exclude=True)
+    """Key that every client has to send, best set by the environment (`NIGHTSCHOOL_SERVE__API_KEY`); it is
+    recorded nowhere. Without one, only addresses of this machine itself can be listened on."""
+    allowed_hosts: Names = ()
+    """Names, besides those of this machine itself and `serve.host`, by which clients may reach the server,
+    separated by commas. Any other `Host` is refused, since a page on the internet could point its own name
+    here."""
+    allowed_origins: Names = ()
+    """Origins of web pages, besides those on this machine itself, that may use the server, such as
+    `https://chat.example.org`, separated by commas; `*` is any."""
+    keep_alive: int = Field(default=75, ge=0)
+    """Seconds for which an idle connection is kept open."""
 
 
 class NightConfig(_Section):

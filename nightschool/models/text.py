@@ -76,6 +76,14 @@ def _to_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
     for message in messages:
         data = message.to_json()
         for call in data.get("tool_calls", ()):
-            call["function"]["arguments"] = json.loads(call["function"]["arguments"] or "{}")
+            call["function"]["arguments"] = _parsed(call["function"]["arguments"])
         out.append(data)
     return out
+
+
+def _parsed(arguments: str) -> Any:
+    """A call's arguments; as the text they are where that is no JSON."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments

@@ -36,6 +36,7 @@ class Ask:
     count     how many answers to the same conversation
     shape     what the answer has to be; None: any text
     top       how many of the likeliest tokens are told at each place; None: no log-probabilities at all
+    session   the session that it says it goes on with
     """
 
     model: str
@@ -49,11 +50,13 @@ class Ask:
     count: int = 1
     shape: Shape | None = None
     top: int | None = None
+    session: str | None = None
 
 
 @dataclass
 class Answer:
-    """One answer, as far as it has come. `message` is set once it is complete; `prompt` is in tokens."""
+    """One answer, as far as it has come. `message` is set once it is complete; `prompt` is in tokens.
+    One to a command is no part of the session, and not `recorded`."""
 
     id: str
     index: int
@@ -65,6 +68,7 @@ class Answer:
     message: Message | None = None
     finish: Finish = "length"
     stopped_at: str | None = None  # the one of `stops` that ended it
+    recorded: bool = True
 
     @property
     def complete(self) -> Message:

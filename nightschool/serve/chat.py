@@ -24,6 +24,10 @@ from nightschool.serve.text import TextStream
 from nightschool.store import Store
 from nightschool.types import Message, ToolCall
 
+# The first of these that a request has names its session: ours, then Codex's (whose helpers run as threads of
+# their own under one session-id).
+_SESSION_HEADERS = ("X-Session-Id", "thread-id", "session-id")
+
 
 @dataclass
 class _Decoding:
@@ -88,7 +92,7 @@ class Chat:
         Raises BadRequest, NotFound, VersionError and StoreError.
         """
         history, command = commands.split(ask.messages)
-        session_id = _session_header(request)
+        session_id = _session_header(request) or ask.session
         if command:
             return await self._command(command, history, ask, wire, session_id)
         if not history:
@@ -108,8 +112,9 @@ class Chat:
         available = self._engine.context_length - len(prompt)  # tokens for the answer
         if available < 1:
             raise ContextTooLong(
-                f"the request has {len(prompt)} tokens, but the model's context holds only "
-                f"{self._engine.context_length}: shorten it",
+                # Clients tell by the first sentence, OpenAI's, that a shorter request would do.
+                f"This model's maximum context length is {self._engine.context_length} tokens. However, your "
+                f"messages resulted in {len(prompt)} tokens: shorten them",
                 "messages",
                 "context_length_exceeded",
             )
@@ -216,7 +221,9 @@ class Chat:
             self._store.sessions.sync, session_id, history, ask.user, ask.tools
         )
         text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
-        answer = Answer(f"{wire.prefix}{uuid.uuid4().hex}", 0, session_id, self._live.answering)
+        answer = Answer(
+            f"{wire.prefix}{uuid.uuid4().hex}", 0, session_id, self._live.answering, recorded=False
+        )
         answer.message, answer.finish = Message("assistant", text), "stop"
         if not ask.stream:
             return JSONResponse(wire.whole([answer]), headers=_headers(answer))
@@ -231,8 +238,8 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 
 def _session_header(request: Request) -> str | None:
-    value = request.headers.get("x-session-id")
-    return None if value is None else session_ids.checked(session_ids.from_header(value), "X-Session-Id")
+    name = next((name for name in _SESSION_HEADERS if name in request.headers), None)
+    return session_ids.checked(session_ids.from_header(request.headers[name]), name) if name else None
 
 
 async def _disconnected(request: Request) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -62,16 +63,29 @@ def install(app: FastAPI) -> None:
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
         return JSONResponse(describe(explain(details))[1], 400)
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        body = error_body(str(error.detail), "invalid_request_error")
-        return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+        text, headers = str(error.detail), dict(error.headers or {})
+        if error.status_code in (404, 405):
+            text, headers = _no_such_route(app, request)
+        return JSONResponse(error_body(text, "invalid_request_error"), error.status_code, headers=headers)
 
     app.add_exception_handler(NightschoolError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ValidationError, known)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, known)
+
+
+def _no_such_route(app: FastAPI, request: Request) -> tuple[str, dict[str, str]]:
+    """What is wrong with a request for a path or method that there is not, and headers that say it."""
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    method, path = request.method, request.url.path
+    here = sorted({m for route in routes if route.path_regex.match(path) for m in route.methods or ()})
+    if here:
+        return f"{path} is not for {method}, but for {', '.join(here)}", {"Allow": ", ".join(here)}
+    known = dict.fromkeys(route.path for route in routes if "{" not in route.path and route.path != "/")
+    return f"there is no {path} here, but {', '.join(known)}", {}
 
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -6,7 +6,6 @@ A bad session is reported, the good ones are imported.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -14,6 +13,7 @@ from typing import Any
 
 from nightschool.errors import BadRequest
 from nightschool.serve import commands, session_ids
+from nightschool.serve.body import whole
 from nightschool.serve.foreign import in_openais_form
 from nightschool.serve.wire.turns import parse_messages, parse_tools
 from nightschool.store import Store
@@ -21,7 +21,6 @@ from nightschool.types import Feedback, Message
 
 _KEYS = {"id", "user", "messages", "tools", "feedback"}
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some programs begin a file
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass
@@ -59,22 +58,18 @@ def _entries(lines: Iterable[bytes]) -> Iterable[Any]:
         return chain([first], lines)
     rows = [first, *lines]
     try:
-        whole = _read(b"\n".join(rows))
+        array = _read(b"\n".join(rows))
     except (BadRequest, RecursionError):
         return rows
-    return whole if isinstance(whole, list) else rows
+    return array if isinstance(array, list) else rows
 
 
 def _read(text: bytes) -> Any:
-    """JSON in which halves of surrogate pairs (a cut emoji) are replaced, since nothing prints them."""
+    """JSON, with halves of characters replaced."""
     try:
-        data = json.loads(text.decode())
+        return whole(json.loads(text.decode()))
     except ValueError as e:  # broken JSON, or not UTF-8
         raise BadRequest(f"not valid JSON: {e}") from e
-    if not _SURROGATE.search(text):
-        return data
-    plain = json.dumps(data, ensure_ascii=False)
-    return json.loads(plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _one(store: Store, data: Any) -> bool:

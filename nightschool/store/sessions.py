@@ -134,10 +134,22 @@ class Sessions:
     def of_response(self, response_id: str) -> str:
         """The id of the session that holds a response. Raises NotFound."""
         with self._database.reading() as orm:
-            session_id = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
-        if session_id is None:
-            raise NotFound(f"there is no response {response_id}")
-        return session_id
+            return _answer(orm, response_id).session_id
+
+    def answer(self, response_id: str) -> Message:
+        """What a response said, also if it was edited or regenerated since. Raises NotFound."""
+        with self._database.reading() as orm:
+            return Message.from_json(_answer(orm, response_id).message)
+
+    def up_to(self, response_id: str) -> tuple[tuple[Message, ...], str | None]:
+        """The conversation as it was when a response was given, which ends it, and the id of the session that
+        goes on from there: None if that has gone on in another way already. Raises NotFound."""
+        with self._database.reading() as orm:
+            answer = _answer(orm, response_id)
+            then = turns(orm, answer.session_id, answer.created_at)
+            newest = turns(orm, answer.session_id)[-1]
+            messages = tuple(messages_of([t for t in then if t.position <= answer.position]))
+            return messages, answer.session_id if newest.id == answer.id else None
 
     def find(self, history: Sequence[Message], user: str | None) -> str | None:
         """The id of the session that a conversation continues, or None (`finding.find_session`)."""
@@ -194,6 +206,14 @@ class Sessions:
                 Skipped(**columns(row))
                 for row in orm.scalars(select(SkippedRow).order_by(SkippedRow.id.desc()))
             ]
+
+
+def _answer(orm: Orm, response_id: str) -> TurnRow:
+    """The turn that holds a response. Raises NotFound."""
+    row = orm.scalar(select(TurnRow).where(TurnRow.response_id == response_id))
+    if row is None:
+        raise NotFound(f"there is no response {response_id}")
+    return row
 
 
 def _session(orm: Orm, row: SessionRow, at: str | None = None) -> Session:

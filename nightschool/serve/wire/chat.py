@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nightschool.engines.base import Sampling, TokenOut
 from nightschool.serve.answer import Answer, Ask
-from nightschool.serve.wire.fields import Strict, event
-from nightschool.serve.wire.turns import Tool, WireMessage, to_messages
+from nightschool.serve.wire.fields import Lenient, Strict, event
+from nightschool.serve.wire.turns import Tool, WireMessage, to_messages, to_tools
 from nightschool.types import Message, ToolCall
 
 
-class StreamOptions(Strict):
+class StreamOptions(Lenient):
     include_usage: bool = False
 
 
@@ -23,14 +23,15 @@ class TextFormat(Strict):
 
 
 class ChatRequest(Strict):
-    """A request for a chat completion. A field that we do not support may be sent with its neutral value."""
+    """A request for a chat completion. A field with null is as if it were not there; one that we do not
+    support may be sent with its neutral value."""
 
     model: str = Field(default="live", min_length=1)
     messages: list[WireMessage] = Field(min_length=1)
     stream: bool = False
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: str | Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)] | None = None
@@ -39,12 +40,32 @@ class ChatRequest(Strict):
     user: str | None = None
     n: Literal[1] | None = None
     tool_choice: Literal["auto", "none"] | None = None
-    parallel_tool_calls: bool | None = None
     frequency_penalty: Literal[0] | None = None
     presence_penalty: Literal[0] | None = None
+    repetition_penalty: Literal[1] | None = None
+    top_k: Literal[0, -1] | None = None
+    min_p: Literal[0] | None = None
+    logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
     logprobs: Literal[False] | None = None
+    top_logprobs: Literal[0] | None = None
     response_format: TextFormat | None = None
+    modalities: list[Literal["text"]] | None = None
+    # These ask for nothing that could be missing in an answer.
+    parallel_tool_calls: bool | None = None
     store: bool | None = None
+    metadata: dict[str, Any] | None = None
+    service_tier: str | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    prediction: dict[str, Any] | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
     def ask(self) -> Ask:
         """What it asks for. Raises BadRequest, naming the field."""
@@ -53,14 +74,14 @@ class ChatRequest(Strict):
         return Ask(
             model=self.model,
             messages=to_messages(self.messages),
-            tools=tuple(tool.model_dump(exclude_none=True) for tool in tools),
-            user=self.user,
+            tools=to_tools(tools),
+            user=self.user or self.safety_identifier,
             stream=self.stream,
             limit=self.max_completion_tokens or self.max_tokens,
             sampling=Sampling(
                 max_tokens=1,
                 temperature=1.0 if self.temperature is None else self.temperature,
-                top_p=self.top_p or 1.0,
+                top_p=1.0 if self.top_p is None else self.top_p,
                 seed=self.seed,
             ),
             stops=tuple(stop for stop in stops if stop),
@@ -114,7 +135,7 @@ def _usage(answers: Sequence[Answer]) -> dict[str, int]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    body = message.to_json()
+    body = {**message.to_json(), "refusal": None}
     if message.tool_calls and not message.content:
         body["content"] = None
     return body

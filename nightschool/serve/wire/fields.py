@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,20 +17,46 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Lenient(BaseModel):
+    """A field that is not known is left out: it says nothing to a model."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def explain(errors: Sequence[Mapping[str, Any]], root: str = "") -> BadRequest:
     """The first of Pydantic's errors (`ValidationError.errors`) in one line; `root` is where they are."""
     first = errors[0]
-    path = ".".join(str(part) for part in (root, *first["loc"]) if part != "")
+    path = ".".join(filter(None, [root, *_fields(first["loc"])]))
+    given = first.get("input")
     if first["type"] == "extra_forbidden":
         return BadRequest(f"{path} is not supported", path, "unsupported_parameter")
-    if first["type"] == "literal_error" and path in (
-        "n",
-        "logprobs",
-        "frequency_penalty",
-        "presence_penalty",
-    ):
-        return BadRequest(f"{path}: only {first['ctx']['expected']} is supported", path, "unsupported_value")
+    if first["type"].startswith("union_tag"):
+        key = first["ctx"]["discriminator"].strip("'")
+        if not key.endswith("()"):  # a field, not a function of ours
+            path = f"{path}.{key}"
+        if "tag" not in first["ctx"]:
+            return BadRequest(f"{path} is missing", path, "invalid_value")
+        text = f"{path}: {first['ctx']['tag']!r} is not supported, only {first['ctx']['expected_tags']}"
+        return BadRequest(text, path, "unsupported_value")
+    if first["type"] == "literal_error" and given is not None:
+        text = f"{path}: {given!r} is not supported, only {first['ctx']['expected']}"
+        return BadRequest(text, path, "unsupported_value")
     return BadRequest(f"{path}: {first['msg']}", path, "invalid_value")
+
+
+# What the members of a list are told apart by; Pydantic names it behind the member's number.
+_TAGS = {"system", "developer", "user", "assistant", "tool"}
+_TAGS |= {"text", "input_text", "output_text", "refusal"}
+_TAGS |= {"message", "function_call", "function_call_output", "reasoning", "item_reference"}
+
+
+def _fields(loc: Sequence[int | str]) -> Iterator[str]:
+    """The place of an error as the client sees it: without what a union calls its members."""
+    last: int | str = ""
+    for part in loc:
+        if not (isinstance(last, int) and part in _TAGS):
+            yield str(part)
+        last = part
 
 
 def error_body(message: str, kind: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
@@ -39,6 +65,8 @@ def error_body(message: str, kind: str, param: str | None = None, code: str | No
 
 
 def event(data: dict[str, Any] | str) -> str:
-    """One server-sent event."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return f"data: {text}\n\n"
+    """One server-sent event. It has a name where its data has a type: the same one."""
+    if isinstance(data, str):
+        return f"data: {data}\n\n"
+    name = f"event: {data['type']}\n" if "type" in data else ""
+    return f"{name}data: {json.dumps(data, ensure_ascii=False)}\n\n"

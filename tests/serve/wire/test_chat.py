@@ -71,3 +71,4 @@ def test_a_stream_in_openais_shape() -> None:
 def test_an_event_is_one_line_of_json() -> None:
     told = event({"content": "ü\n"})
     assert (told, event("[DONE]")) == ('data: {"content": "ü\\n"}\n\n', "data: [DONE]\n\n")
+    assert event({"type": "x"}) == 'event: x\ndata: {"type": "x"}\n\n'
