@@ -40,10 +40,9 @@ def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_taken_port_is_reported(host: str) -> None:
-    with app.listen(host, 0) as taken:
-        taken.listen()
-        with pytest.raises(NightschoolError, match=r"cannot listen on .*: choose another with --serve\.port"):
-            app.listen(host, taken.getsockname()[1])
+    taken = pytest.raises(NightschoolError, match=r"cannot listen on .*: choose another with --serve\.port")
+    with app.listen(host, 0) as first, taken:
+        app.listen(host, first.getsockname()[1])
 
 
 def test_who_reads_where_it_serves_can_connect_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

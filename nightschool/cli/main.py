@@ -35,8 +35,6 @@ def main() -> NoReturn:
     survive_any_encoding()
     try:
         arguments, settings = take_settings(sys.argv[1:])
-        if settings:
-            load(settings)  # a wrong setting is an error with every command
         app(arguments, obj=settings)
     except NightschoolError as e:
         err.print(literal(f"error: {e}", "red"), soft_wrap=True)
@@ -74,8 +72,10 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Sessions you liked, distilled into the weights of your model overnight."""
+    load(context.obj)  # a wrong setting, in the environment, too, is an error with every command

@@ -150,6 +150,14 @@ def test_wrong_usage(run: Run, tmp_path: Path) -> None:
     assert run("import").code == USAGE
 
 
+@pytest.mark.parametrize("command", ["sessions", "versions", "doctor"])
+def test_a_wrong_variable_is_an_error_with_every_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("NIGHTSCHOOL_SERVE__PROT", "1")
+    one_line(run(command), "setting serve.prot: there is no such setting")
+
+
 def test_nothing_to_learn_is_exit_3(run: Run) -> None:
     one_line(run("dream"), "nothing to learn", code=NOTHING)
 
