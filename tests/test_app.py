@@ -91,7 +91,7 @@ def test_a_dream_runs_in_a_process_of_its_own_and_is_not_started_by_itself_again
     config = load(QUICK | few | model | {"gate.kl_budget": "0", "night.hours": "0-24"}, env={})
     like(store, "sum", *SUM)
 
-    client = TestClient(app.build(config, home))
+    client = TestClient(app.build(config, home), base_url="http://127.0.0.1")
     accepted = client.post("/v1/dreams")
     assert accepted.status_code == 202
     dream_id = accepted.json()["id"]

@@ -11,6 +11,7 @@ from rich.table import Table
 from nightschool.cli.common import Json, config, open_file, open_store, out, print_json
 from nightschool.cli.text import literal
 from nightschool.errors import BadRequest
+from nightschool.models import embedded
 from nightschool.types import BASE, LIVE
 from nightschool.versions import files
 
@@ -62,14 +63,31 @@ def rollback(
 def export(
     version: Annotated[str, typer.Argument(help="NAME@N, or live.")],
     directory: Annotated[Path, typer.Argument(help="A new directory.")],
+    with_base: Annotated[
+        bool,
+        typer.Option("--with-base", help="Also copy the base model, and let the adapter name that copy."),
+    ] = False,
+    with_lessons: Annotated[
+        bool,
+        typer.Option(
+            "--with-lessons", help="Also copy lessons.json and attest.json: texts of your sessions."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a version as a PEFT directory that vLLM, SGLang and transformers load."""
+    """Copy a version as a PEFT directory that vLLM, SGLang and transformers load. It holds no text of your
+    sessions unless you ask for it; but a model can be made to say what it learned."""
     with open_store() as store:
         name = store.versions.live() if version == LIVE else version
         if name == BASE:
             raise BadRequest("the base model is not a version: there is nothing to export")
-        files.export(Path(store.versions.get(name).path), directory)
+        path = Path(store.versions.get(name).path)
+    model_id = files.base_model(path)
+    base = embedded.public_name(model_id) if model_id else None
+    folder = embedded.folder(model_id) if model_id and with_base else None
+    if with_base and not folder:
+        raise BadRequest(f"the base model {base} is no folder here: leave --with-base out")
+    files.export(path, directory, base=base, model=folder, lessons=with_lessons)
     done = f"{name} is in {directory}"
     print_json({"version": name, "directory": str(directory)}) if as_json else out.print(literal(done))
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -128,6 +128,7 @@ class Engine(Text, Protocol):
     Every method that takes a version raises VersionError if it is not loaded.
     """
 
+    aliases: Collection[str] = ()  # other names under which clients may ask for the model
     # Prompt tokens that one step can prefill without holding up the other rows for long: give it to `batch`.
     prefill_chunk: int
 

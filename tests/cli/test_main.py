@@ -190,8 +190,16 @@ def test_a_whole_day_on_the_tiny_model(
     assert len(set(answers)) == 3
     one_line(run("eval", cases, "--with-session", "nobody"), "there is no session nobody")
 
-    assert run("export", "live", str(tmp_path / "out"), "--json").json["version"] == "nightschool@1"
+    exported = run("export", "live", str(tmp_path / "out"), "--with-base", "--json")
+    assert exported.json["version"] == "nightschool@1"
     files.verify(tmp_path / "out")
+    from peft import AutoPeftModelForCausalLM
+
+    loaded = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "out")  # by the base model that it names
+    assert loaded.active_adapters == ["default"]
+    run("export", "live", str(tmp_path / "bare"))
+    named = files.read_json(tmp_path / "bare" / files.ADAPTER)["base_model_name_or_path"]
+    assert named == tiny_settings[tiny_settings.index("--model.id") + 1]
     one_line(run("export", "live", str(tmp_path / "out")), "exists already", code=FAILED)
     assert run("rollback", "--json").json == {"live": BASE, "was": "nightschool@1"}
     assert store.versions.live() == BASE

@@ -176,6 +176,11 @@ def test_a_refused_version_is_not_live_after_a_restart(serving: Callable[..., Se
     assert first.http.get("/healthz").json()["refused"] is None
 
 
+def test_the_model_answers_to_its_other_names(server: Server) -> None:
+    server.model.aliases = ("org/scripted",)
+    assert server.ask("x", model="org/scripted") == server.ask("x", model="scripted") == "base heard x"
+
+
 def test_models_lists_base_live_and_versions(server: Server, home: Path) -> None:
     add_version(server, home, "n@1")
     assert [m.id for m in server.client.models.list()] == ["live", "base", "n@1"]
