@@ -77,7 +77,14 @@ def create_app(
         batcher.stop()
         store.close()
 
-    app = FastAPI(title="Nightschool", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Nightschool",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=errors.DOCUMENTED,
+    )
     app.router.route_class = Route
     app.add_middleware(errors.BodyLimit, limit=config.max_body_bytes)
     guard.install(app, config)
@@ -85,12 +92,12 @@ def create_app(
     errors.install(app)
     started = int(time.time())
 
-    @app.post("/v1/chat/completions")
+    @app.post("/v1/chat/completions", responses=errors.STREAMED)
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         schedule.touch()
         return await chat.complete(body.ask(), ChatWire(body), request)
 
-    @app.post("/v1/responses")
+    @app.post("/v1/responses", responses=errors.STREAMED)
     async def responses(body: ResponsesRequest, request: Request) -> Response:
         schedule.touch()
         ask = await asyncio.to_thread(body.ask, store.sessions)

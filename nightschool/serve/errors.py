@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from nightschool.errors import (
@@ -35,6 +35,36 @@ _STATUS: list[tuple[type[Exception], int, str]] = [
     (VersionError, 503, "version_error"),
     (NightschoolError, 500, "server_error"),
 ]
+
+
+class _Error(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """OpenAI's error shape (`wire.fields.error_body`)."""
+
+    error: _Error
+
+
+# What any route may answer besides what it is for.
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorBody, "description": "The request cannot be used as it is"},
+    401: {"model": ErrorBody, "description": "The key is missing or wrong"},
+    403: {"model": ErrorBody, "description": "A foreign host or web page"},
+    404: {"model": ErrorBody, "description": "There is no such thing"},
+    409: {"model": ErrorBody, "description": "Not now: a dream is running, or there is nothing to learn"},
+    413: {"model": ErrorBody, "description": "The body is too large"},
+    503: {"model": ErrorBody, "description": "The version that is asked for cannot answer"},
+    507: {"model": ErrorBody, "description": "It cannot be recorded"},
+}
+
+
+# What a route answers that may stream.
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def describe(error: Exception) -> tuple[int, dict[str, Any]]:
@@ -70,6 +100,16 @@ def install(app: FastAPI) -> None:
             text, headers = _no_such_route(app, request)
         return JSONResponse(error_body(text, "invalid_request_error"), error.status_code, headers=headers)
 
+    document = app.openapi
+
+    def documented() -> dict[str, Any]:
+        """FastAPI's document without its status of requests that cannot be used, which is 400 here."""
+        schema = document()
+        for operation in (o for path in schema["paths"].values() for o in path.values()):
+            operation["responses"].pop("422", None)
+        return schema
+
+    app.openapi = documented  # type: ignore[method-assign]
     app.add_exception_handler(NightschoolError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ValidationError, known)

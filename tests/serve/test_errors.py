@@ -19,6 +19,7 @@ from nightschool.errors import (
 )
 from nightschool.serve import errors
 from nightschool.serve.errors import BodyLimit, describe
+from tests.serve.conftest import Server
 
 
 @pytest.mark.parametrize(
@@ -108,3 +109,27 @@ def test_a_client_that_stops_sending_is_not_waited_for_forever(monkeypatch: pyte
     client = Client(b"abcde", silent=True)
     assert sent(client, 4) == []
     assert client.answered[0]["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says", "allow"),
+    [
+        ("POST", "/v1/embeddings", 404, "/v1/chat/completions", None),
+        ("GET", "/v1/chat/completions", 405, "POST", "POST"),
+        ("POST", "/v1/dreams/d_1", 405, "GET", "GET"),
+        ("PATCH", "/v1/dreams", 405, "GET, POST", "GET, POST"),
+    ],
+)
+def test_an_unknown_path_or_method_says_what_there_is(
+    server: Server, method: str, path: str, status: int, says: str, allow: str | None
+) -> None:
+    refused = server.http.request(method, path)
+    assert (refused.status_code, refused.headers.get("allow")) == (status, allow)
+    message = refused.json()["error"]["message"]
+    assert path in message
+    assert says in message
+
+
+def test_what_can_be_got_can_be_asked_about(server: Server) -> None:
+    head = server.http.head("/v1/models")
+    assert (head.status_code, head.content) == (200, b"")

@@ -26,6 +26,7 @@ def test_no_request_breaks_the_server(serving: Callable[..., Server]) -> None:
         def probe(case: schemathesis.Case[Any]) -> None:
             response = case.call()
             assert response.status_code < 500, response.text
+            assert str(response.status_code) in case.operation.definition.raw["responses"]
             if response.status_code >= 400:
                 error = response.json()["error"]
                 assert set(error) == {"message", "type", "param", "code"}
