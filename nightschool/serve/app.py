@@ -27,6 +27,7 @@ from nightschool.serve.wire import anthropic_errors, anthropic_models
 from nightschool.serve.wire.anthropic import CountRequest, MessagesRequest
 from nightschool.serve.wire.anthropic_events import MessagesWire
 from nightschool.serve.wire.chat import ChatRequest, ChatWire
+from nightschool.serve.wire.completions import CompletionRequest, CompletionWire
 from nightschool.serve.wire.control import DreamRequest, FeedbackRequest, check_feedback
 from nightschool.serve.wire.responses import ResponsesRequest
 from nightschool.serve.wire.responses_events import ResponsesWire
@@ -114,6 +115,11 @@ def create_app(
     @app.post(f"{anthropic_errors.PATH}/count_tokens", responses=anthropic_errors.DOCUMENTED)
     async def count_tokens(body: CountRequest) -> dict[str, Any]:
         return {"input_tokens": await chat.count(body.ask())}
+
+    @app.post("/v1/completions", responses=errors.STREAMED)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        schedule.touch()
+        return await chat.complete(body.ask(), CompletionWire(body, engine.decode), request)
 
     def model(name: str, created: int = started, **more: Any) -> dict[str, Any]:
         about = {"context_length": engine.context_length, "max_model_len": engine.context_length}
