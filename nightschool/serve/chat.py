@@ -171,8 +171,8 @@ class Chat:
         return _Talk(ask, history, [row(index) for index in range(len(prompts) * ask.count)])
 
     async def _record(self, talk: _Talk) -> None:
-        """Complete the answers, and record those of a conversation, the first one last: the session goes on from
-        that one unless the client chooses another. Raises StoreError."""
+        """Complete the answers, and record those of a conversation, the first one last: the session goes on
+        from that one unless the client chooses another. Raises StoreError."""
         session_id = talk.rows[0].answer.session_id
         for row in reversed(talk.rows):
             answer, text, calls = row.answer, row.text.text, tuple[ToolCall, ...]()
