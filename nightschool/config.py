@@ -29,6 +29,7 @@ from pydantic import (
 from nightschool.errors import ConfigError
 
 ENV_PREFIX = "NIGHTSCHOOL_"
+HOME = "NIGHTSCHOOL_HOME"  # the only variable that is no setting
 RENAMED = {
     "serve.read_tokens": "serve.prefill_chunk",
     "serve.kept_tokens": "serve.prefix_cache_tokens",
@@ -317,8 +318,12 @@ _NOT_READ_BY = {
 
 
 def home() -> Path:
-    """The directory with everything that Nightschool keeps: `$NIGHTSCHOOL_HOME`, or else `~/.nightschool`."""
-    return Path(os.environ.get("NIGHTSCHOOL_HOME") or Path.home() / ".nightschool")
+    """The directory with everything that Nightschool keeps: `$NIGHTSCHOOL_HOME`, or else `~/.nightschool`.
+    Raises ConfigError if it begins with the `~` of a user that does not exist."""
+    try:
+        return Path(os.environ.get(HOME) or "~/.nightschool").expanduser()
+    except RuntimeError as e:
+        raise ConfigError(f"{HOME}: {e}") from e
 
 
 def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None) -> Config:
@@ -336,8 +341,11 @@ def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] |
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise ConfigError(f"{path}: {e}") from e
     for key, value in sorted((os.environ if env is None else env).items()):
-        if key.startswith(ENV_PREFIX) and "__" in key:
-            _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
+        if not key.startswith(ENV_PREFIX) or key == HOME:
+            continue
+        if "__" not in key:
+            raise ConfigError(f"variable {key}: settings are {ENV_PREFIX}SECTION__KEY (see docs/settings.md)")
+        _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
     for key, value in (overrides or {}).items():
         _put(tree, key.split("."), value)
     config = parse(tree)

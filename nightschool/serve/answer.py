@@ -22,28 +22,29 @@ _PLAIN = Sampling(max_tokens=1, temperature=1.0)
 class Shape:
     """What an answer has to be: JSON by a schema, or calls of these tools; with neither, any text.
 
-    strict    whether the schema has to be followed to the letter, or be refused
-    parallel  whether there may be several calls
-    field     where the request has the schema
+    strict  whether the schema has to be followed to the letter, or be refused
+    field   where the request has the schema
     """
 
     schema: Mapping[str, Any] | None = None
     tools: tuple[str, ...] = ()
     strict: bool = False
-    parallel: bool = True
     field: str = "response_format"
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request for answers.
+    """A request for answers to a conversation, or to what stands in `prompts`.
 
     limit     longest answer in tokens; None is the server's own limit
     sampling  how to sample; its `max_tokens` is set where the answer begins
     stops     texts before which an answer ends
-    count     how many answers to the same conversation
+    count     how many answers to the same conversation or prompt
     shape     what the answer has to be; None: any text
     top       how many of the likeliest tokens are told at each place; None: no log-probabilities at all
+    session   the session that it says it goes on with
+    prompts   texts or tokens that are gone on with as they are, without a chat template
+    parallel  whether an answer may hold several tool calls
     """
 
     model: str
@@ -57,11 +58,15 @@ class Ask:
     count: int = 1
     shape: Shape | None = None
     top: int | None = None
+    session: str | None = None
+    prompts: tuple[str | tuple[int, ...], ...] = ()
+    parallel: bool = True
 
 
 @dataclass
 class Answer:
-    """One answer, as far as it has come. `message` is set once it is complete; `prompt` is in tokens."""
+    """One answer, as far as it has come. `message` is set once it is complete; `prompt` is in tokens.
+    One to a command or to a raw prompt is no part of a session, and not `recorded`."""
 
     id: str
     index: int
@@ -73,6 +78,7 @@ class Answer:
     message: Message | None = None
     finish: Finish = "length"
     stopped_at: str | None = None  # the one of `stops` that ended it
+    recorded: bool = True
 
     @property
     def complete(self) -> Message:

@@ -127,7 +127,7 @@ def test_what_is_no_grammar_is_refused_before_it_joins(tiny: HFModel, grammar: s
 def test_a_row_that_no_token_can_continue_ends_incomplete(caplog: pytest.LogCaptureFixture) -> None:
     tokenizer = tiny_tokenizer()
     lacking = HFModel(tiny_net(), tokenizer, "lacking")
-    lacking._vocabulary.tokens[tokenizer.encode("}")[0]] = b"~"
+    lacking._tokens.tokens[tokenizer.encode("}")[0]] = b"~"
     answer, beside = generate(lacking, Sampling(9, grammar='start: "{a}"'), Sampling(5))
     assert (lacking.decode(answer.tokens), answer.finish) == ("{a", "length")
     assert len(beside.tokens) == 5

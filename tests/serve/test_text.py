@@ -18,7 +18,7 @@ def stream(pieces: list[bytes], stops: list[str], *, hold_calls: bool = False) -
     text, out = TextStream(decode, stops, hold_calls=hold_calls), ""
     for token in range(len(pieces)):
         out += text.push(token)
-        if text.stopped:
+        if text.stopped_at:
             break
     return out + text.close(), text.text
 
@@ -60,6 +60,24 @@ def test_all_is_streamed_up_to_the_first_call(text: str, call: str, data: st.Dat
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=10)))
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     assert stream(pieces, [], hold_calls=True) == ((text + call).split(OPEN)[0], text + call)
+
+
+def test_which_stop_string_ended_a_text() -> None:
+    text = TextStream(lambda tokens: "".join(map(chr, tokens)), ["three", "two"])
+    for char in "one two three":
+        text.push(ord(char))
+    assert (text.text, text.stopped_at) == ("one ", "two")
+
+
+def test_a_text_goes_on_from_what_stands_before_it() -> None:
+    """Some tokenizers leave out the blank that a text begins with."""
+
+    def decode(tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens)).removeprefix(" ")
+
+    for before, first in ((b"", "world"), (b"Hello", " world")):
+        text = TextStream(decode, before=before)
+        assert "".join(text.push(token) for token in b" world") == first
 
 
 def test_tool_calls_are_held_back() -> None:

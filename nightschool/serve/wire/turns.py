@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from nightschool.engines.tools import render_call
 from nightschool.errors import BadRequest
@@ -26,20 +27,17 @@ class TextPart(Lenient):
 
 class RefusalPart(Lenient):
     type: Literal["refusal"]
-    refusal: str
+    text: str = Field(alias="refusal")
 
 
 Part = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
 
 
-def _content_kind(value: Any) -> str:
-    return "(parts)" if isinstance(value, list) else "(text)"
+def _parts(content: Any) -> Any:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-# Told apart by what they are, so that an error is about the one that was sent.
-Content = Annotated[
-    Annotated[str, Tag("(text)")] | Annotated[list[Part], Tag("(parts)")], Discriminator(_content_kind)
-]
+Content = Annotated[list[Part], BeforeValidator(_parts, json_schema_input_type=str | list[Part])]
 
 
 def _as_text(arguments: Any) -> Any:
@@ -134,7 +132,7 @@ def to_messages(wire: Sequence[Any]) -> tuple[Message, ...]:
 
 def _message(wire: Any, index: int) -> Message:
     role: Role = "system" if wire.role == "developer" else wire.role
-    content, said = _text(wire.content), wire.content is not None
+    content, said = joined(wire.content or ()), wire.content is not None
     if not isinstance(wire, AssistantMessage):
         return Message(role, content, (), getattr(wire, "tool_call_id", None), getattr(wire, "name", None))
     if not content and wire.refusal:
@@ -142,16 +140,21 @@ def _message(wire: Any, index: int) -> Message:
     calls = [ToolCall(c.id, c.function.name, c.function.arguments) for c in wire.tool_calls or ()]
     if not calls and not said:
         raise BadRequest("an assistant message needs content or tool_calls", f"messages.{index}")
-    # A call that is none stays what the model wrote, as it was when it was answered.
+    return with_calls(Message(role, content, name=wire.name), calls)
+
+
+def with_calls(message: Message, calls: Sequence[ToolCall]) -> Message:
+    """A turn that makes these calls, too. One whose arguments are no JSON is none: it stays what the model
+    wrote, as it was when it was answered."""
     broken = [render_call(call) for call in calls if not _is_json(call.arguments)]
-    content = "\n".join([*filter(None, [content]), *broken])
-    return Message(role, content, tuple(c for c in calls if _is_json(c.arguments)), None, wire.name)
+    made = tuple(call for call in calls if _is_json(call.arguments))
+    content = "\n".join([*filter(None, [message.content]), *broken])
+    return replace(message, content=content, tool_calls=(*message.tool_calls, *made))
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str) or content is None:
-        return content or ""
-    return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in content)
+def joined(content: Sequence[Part]) -> str:
+    """The text of a turn's parts."""
+    return "".join(part.text for part in content)
 
 
 def _is_json(arguments: str) -> bool:

@@ -47,13 +47,7 @@ ONLY_GET = {"mode": "required", "tools": [NAMED]}
         ({"tool_choice": "auto"}, None, ["find", "get"]),
         ({"tool_choice": "none"}, None, []),
         ({"tool_choice": "required"}, Shape(tools=("find", "get")), ["find", "get"]),
-        ({"tool_choice": NAMED}, Shape(tools=("get",), parallel=False), ["find", "get"]),
-        ({"parallel_tool_calls": False}, Shape(parallel=False), ["find", "get"]),
-        (
-            {"tool_choice": "required", "parallel_tool_calls": False},
-            Shape(tools=("find", "get"), parallel=False),
-            ["find", "get"],
-        ),
+        ({"tool_choice": NAMED}, Shape(tools=("get",)), ["find", "get"]),
         (
             {"tool_choice": {"type": "allowed_tools", "allowed_tools": ONLY_GET}},
             Shape(tools=("get",)),
@@ -88,6 +82,8 @@ def test_what_an_answer_has_to_be(fields: dict[str, Any], shape: Shape | None, o
     ask = request(tools=TWO, **fields).ask()
     assert ask.shape == shape
     assert [tool["function"]["name"] for tool in ask.tools] == offered
+    assert ask.parallel == (fields.get("tool_choice") != NAMED)  # a named function is called once
+    assert not request(tools=TWO, **fields, parallel_tool_calls=False).ask().parallel
 
 
 @pytest.mark.parametrize("strict", [None, False, True])
@@ -196,3 +192,4 @@ def test_a_stream_in_openais_shape() -> None:
 def test_an_event_is_one_line_of_json() -> None:
     told = event({"content": "ü\n"})
     assert (told, event("[DONE]")) == ('data: {"content": "ü\\n"}\n\n', "data: [DONE]\n\n")
+    assert event({"type": "x"}) == 'event: x\ndata: {"type": "x"}\n\n'

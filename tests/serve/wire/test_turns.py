@@ -36,10 +36,10 @@ def test_messages_become_ours() -> None:
     [
         (None, "messages", "list"),
         ([], "messages", "at least 1"),
-        ([{"content": "x"}], "messages.0.role", "no role"),
+        ([{"content": "x"}], "messages.0.role", "missing"),
         ([{"role": "robot", "content": "x"}], "messages.0.role", "'robot'"),
         ([{"role": "assistant"}], "messages.0", "needs content"),
-        ([{"role": "user", "content": None}], "messages.0.content", "string"),
+        ([{"role": "user", "content": None}], "messages.0.content", "list"),
         ([{"role": "user", "content": [{"type": "text"}]}], "messages.0.content.0.text", "required"),
         (
             [
