@@ -107,10 +107,15 @@ class Text(Protocol):
     name: str
     context_length: int  # tokens
     eos: list[int]  # the tokens that end an answer, the chat template's own first
+    vocabulary: int  # tokens are below it
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
         """The conversation's tokens by the chat template; with `generate`, followed by the opening of the
         assistant's turn. Tools are rendered as plain text (`engines.tools`) if the template knows none."""
+        ...
+
+    def encode_text(self, text: str) -> list[int]:
+        """A raw text's tokens, with those that the tokenizer puts around any text."""
         ...
 
     def encode_answer(self, text: str) -> list[int]:

@@ -28,15 +28,17 @@ class Shape:
 
 @dataclass(frozen=True)
 class Ask:
-    """A request for answers.
+    """A request for answers to a conversation, or to what stands in `prompts`.
 
     limit     longest answer in tokens; None is the server's own limit
     sampling  how to sample; its `max_tokens` is set where the answer begins
     stops     texts before which an answer ends
-    count     how many answers to the same conversation
+    count     how many answers to the same conversation or prompt
     shape     what the answer has to be; None: any text
     top       how many of the likeliest tokens are told at each place; None: no log-probabilities at all
     session   the session that it says it goes on with
+    prompts   texts or tokens that are gone on with as they are, without a chat template
+    parallel  whether an answer may hold several tool calls
     """
 
     model: str
@@ -51,12 +53,14 @@ class Ask:
     shape: Shape | None = None
     top: int | None = None
     session: str | None = None
+    prompts: tuple[str | tuple[int, ...], ...] = ()
+    parallel: bool = True
 
 
 @dataclass
 class Answer:
     """One answer, as far as it has come. `message` is set once it is complete; `prompt` is in tokens.
-    One to a command is no part of the session, and not `recorded`."""
+    One to a command or to a raw prompt is no part of a session, and not `recorded`."""
 
     id: str
     index: int

@@ -23,7 +23,11 @@ from nightschool.serve.body import Route
 from nightschool.serve.chat import Chat
 from nightschool.serve.live import LiveModel
 from nightschool.serve.request_id import RequestId
+from nightschool.serve.wire import anthropic_errors, anthropic_models
+from nightschool.serve.wire.anthropic import CountRequest, MessagesRequest
+from nightschool.serve.wire.anthropic_events import MessagesWire
 from nightschool.serve.wire.chat import ChatRequest, ChatWire
+from nightschool.serve.wire.completions import CompletionRequest, CompletionWire
 from nightschool.serve.wire.control import DreamRequest, FeedbackRequest, check_feedback
 from nightschool.serve.wire.responses import ResponsesRequest
 from nightschool.serve.wire.responses_events import ResponsesWire
@@ -103,9 +107,24 @@ def create_app(
         ask = await asyncio.to_thread(body.ask, store.sessions)
         return await chat.complete(ask, ResponsesWire(body), request)
 
-    def model(name: str, **more: Any) -> dict[str, Any]:
+    @app.post(anthropic_errors.PATH, responses=errors.STREAMED | anthropic_errors.DOCUMENTED)
+    async def messages(body: MessagesRequest, request: Request) -> Response:
+        schedule.touch()
+        return await chat.complete(body.ask(), MessagesWire(), request)
+
+    @app.post(f"{anthropic_errors.PATH}/count_tokens", responses=anthropic_errors.DOCUMENTED)
+    async def count_tokens(body: CountRequest) -> dict[str, Any]:
+        return {"input_tokens": await chat.count(body.ask())}
+
+    @app.post("/v1/completions", responses=errors.STREAMED)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        schedule.touch()
+        return await chat.complete(body.ask(), CompletionWire(body, engine.decode), request)
+
+    def model(name: str, created: int = started, **more: Any) -> dict[str, Any]:
         about = {"context_length": engine.context_length, "max_model_len": engine.context_length}
-        return {"id": name, "object": "model", "created": started, "owned_by": "nightschool", **about, **more}
+        openai = {"id": name, "object": "model", "created": created, "owned_by": "nightschool"}
+        return {**openai, **anthropic_models.info(name, created, engine.context_length), **about, **more}
 
     def all_models() -> list[dict[str, Any]]:
         versions = store.versions.all()
@@ -120,7 +139,8 @@ def create_app(
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        return {"object": "list", "data": all_models()}
+        found = all_models()
+        return {"object": "list", "data": found, **anthropic_models.page([one["id"] for one in found])}
 
     @app.get("/v1/models/{name:path}")
     def one_model(name: str) -> dict[str, Any]:

@@ -27,6 +27,9 @@ from nightschool.types import Message, ToolCall
 # The first of these that a request has names its session: ours, then Codex's (whose helpers run as threads of
 # their own under one session-id).
 _SESSION_HEADERS = ("X-Session-Id", "thread-id", "session-id")
+# Tokens of a raw prompt behind which its continuation is decoded, so that a blank that it begins with stays;
+# a choice, one would do for most tokenizers.
+_BEFORE = 4
 
 
 @dataclass
@@ -47,8 +50,8 @@ class _Decoding:
                 if piece := self.text.push(token.token):
                     yield self, piece, new
                     new = []
-                if self.text.stopped:
-                    self.answer.finish = "stop"
+                if self.text.stopped_at:
+                    self.answer.finish, self.answer.stopped_at = "stop", self.text.stopped_at
                     break
                 if token.finish:
                     self.answer.finish = token.finish
@@ -56,6 +59,12 @@ class _Decoding:
                 yield self, piece, new
         finally:
             self.stream.cancel()
+
+    def untold(self) -> str:
+        """What is left of the text of a complete answer. From the first tool call on it was held back, even
+        what cannot be parsed; of an answer with calls, the blanks around it are no text."""
+        told, message = self.text.text[: self.text.sent], self.answer.complete
+        return message.content[len(told.lstrip() if message.tool_calls else told) :]
 
 
 @dataclass
@@ -95,8 +104,7 @@ class Chat:
         session_id = _session_header(request) or ask.session
         if command:
             return await self._command(command, history, ask, wire, session_id)
-        if not history:
-            raise BadRequest("messages hold only commands and their answers", "messages")
+        _check_talk(ask, history)
         talk = await self._begin(ask, history, wire, session_id)
         first = talk.rows[0].answer
         if ask.stream:
@@ -106,45 +114,74 @@ class Chat:
             return JSONResponse(wire.whole(talk.answers), headers=_headers(first))
         return Response(status_code=499)
 
+    async def count(self, ask: Ask) -> int:
+        """How many tokens a conversation has. Raises BadRequest, NotFound and VersionError."""
+        history, _ = commands.split(ask.messages)
+        _check_talk(ask, history)
+        await self._live.resolve(ask.model)
+        (prompt,) = await asyncio.to_thread(self._prompts, ask, history)
+        return len(prompt)
+
+    def _prompts(self, ask: Ask, history: list[Message]) -> list[list[int]]:
+        """The tokens that answers go on from. Raises BadRequest."""
+        if not ask.prompts:
+            return [self._engine.encode(history, ask.tools)]
+        encode = self._engine.encode_text
+        prompts = [encode(raw) if isinstance(raw, str) else list(raw) for raw in ask.prompts]
+        if not all(prompts):
+            raise BadRequest("a prompt holds no tokens: give a text", "prompt")
+        if (unknown := max(map(max, prompts))) >= self._engine.vocabulary:
+            text = f"there is no token {unknown}: the model's are below {self._engine.vocabulary}"
+            raise BadRequest(text, "prompt")
+        return prompts
+
     async def _begin(self, ask: Ask, history: list[Message], wire: Wire, session_id: str | None) -> _Talk:
         version = await self._live.resolve(ask.model)
-        prompt = await asyncio.to_thread(self._engine.encode, history, ask.tools)
-        available = self._engine.context_length - len(prompt)  # tokens for the answer
-        if available < 1:
+        prompts = await asyncio.to_thread(self._prompts, ask, history)
+        longest, room = max(map(len, prompts)), self._engine.context_length
+        if longest >= room:
             raise ContextTooLong(
                 # Clients tell by the first sentence, OpenAI's, that a shorter request would do.
-                f"This model's maximum context length is {self._engine.context_length} tokens. However, your "
-                f"messages resulted in {len(prompt)} tokens: shorten them",
-                "messages",
+                f"This model's maximum context length is {room} tokens. However, your messages resulted in "
+                f"{longest} tokens: shorten them",
+                "prompt" if ask.prompts else "messages",
                 "context_length_exceeded",
             )
-        most = min(ask.limit or self._config.max_tokens, available)
-        if session_id is None:
+        if ask.prompts:  # a raw text is no conversation
+            session_id = None
+        elif session_id is None:
             session_id = await asyncio.to_thread(self._store.sessions.find, history, ask.user)
-        session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
+            session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
         response_id = f"{wire.prefix}{uuid.uuid4().hex}"
 
         def row(index: int) -> _Decoding:
-            seed = ask.sampling.seed
-            sampling = replace(ask.sampling, max_tokens=most, seed=None if seed is None else seed + index)
+            prompt, seed = prompts[index // ask.count], ask.sampling.seed
+            sampling = replace(
+                ask.sampling,
+                max_tokens=min(ask.limit or self._config.max_tokens, room - len(prompt)),
+                seed=None if seed is None else seed + index % ask.count,
+            )
+            before = prompt[-_BEFORE:] if ask.prompts else ()
             return _Decoding(
-                Answer(response_id, index, session_id, version, len(prompt)),
+                Answer(response_id, index, session_id, version, len(prompt), recorded=not ask.prompts),
                 self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
-                TextStream(self._engine.decode, ask.stops, hold_calls=bool(ask.tools)),
+                TextStream(self._engine.decode, ask.stops, hold_calls=bool(ask.tools), before=before),
             )
 
-        return _Talk(ask, history, [row(index) for index in range(ask.count)])
+        return _Talk(ask, history, [row(index) for index in range(len(prompts) * ask.count)])
 
     async def _record(self, talk: _Talk) -> None:
-        """Complete and record the answers, the first one last: the session goes on from that one unless the
-        client chooses another. Raises StoreError."""
+        """Complete the answers, and record those of a conversation, the first one last: the session goes on
+        from that one unless the client chooses another. Raises StoreError."""
         session_id = talk.rows[0].answer.session_id
         for row in reversed(talk.rows):
             answer, text, calls = row.answer, row.text.text, tuple[ToolCall, ...]()
             if talk.ask.tools:
                 text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
-            answer.message = Message("assistant", text, calls)
+            answer.message = Message("assistant", text, calls if talk.ask.parallel else calls[:1])
             answer.finish = "tool_calls" if calls else answer.finish
+            if not answer.recorded:
+                continue
             session_id = await asyncio.to_thread(
                 self._store.sessions.record,
                 session_id=session_id,
@@ -190,9 +227,7 @@ class Chat:
             complete = True  # from here on it is recorded, even if the client disconnects
             await self._record(talk)
             for row in talk.rows:
-                message = row.answer.complete
-                # Until now, text from the first tool call on was held back, even if it cannot be parsed.
-                rest = "" if message.tool_calls else message.content[row.text.sent :]
+                rest = row.untold()
                 for event in [*(wire.said(row.answer, rest, []) if rest else ()), *wire.ended(row.answer)]:
                     yield event
             for event in wire.closed(talk.answers):
@@ -207,6 +242,8 @@ class Chat:
 
     async def _skip(self, talk: _Talk) -> None:
         first, decoded = talk.rows[0].answer, sum(len(row.answer.tokens) for row in talk.rows)
+        if not first.recorded:
+            return
         await asyncio.to_thread(
             self._store.sessions.skip,
             "the client disconnected before the answer was complete",
@@ -230,6 +267,12 @@ class Chat:
         events = [*wire.begun([answer]), *wire.said(answer, text, []), *wire.ended(answer)]
         body = "".join([*events, *wire.closed([answer])])
         return Response(body, headers=_headers(answer), media_type="text/event-stream")
+
+
+def _check_talk(ask: Ask, history: list[Message]) -> None:
+    """Raises BadRequest if there is nothing to answer."""
+    if not (history or ask.prompts):
+        raise BadRequest("messages hold only commands and their answers", "messages")
 
 
 def _headers(answer: Answer) -> dict[str, str]:

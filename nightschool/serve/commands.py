@@ -47,11 +47,17 @@ def parse(message: Message) -> Command | None:
 
 
 def split(messages: Sequence[Message]) -> tuple[list[Message], Command | None]:
-    """The conversation without commands and their answers, and the command in the last message, if any."""
+    """The conversation without commands and their answers, and the command in the last message, if any.
+
+    System turns do not count: some clients put one behind what the user says.
+    """
     kept: list[Message] = []
     answers_command = False
     command = None
     for message in messages:
+        if message.role == "system":
+            kept.append(message)
+            continue
         command = parse(message)
         if command:
             answers_command = True

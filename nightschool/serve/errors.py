@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +23,7 @@ from nightschool.errors import (
     StoreError,
     VersionError,
 )
+from nightschool.serve.wire import anthropic_errors
 from nightschool.serve.wire.fields import error_body, explain
 
 log = logging.getLogger(__name__)
@@ -78,27 +78,40 @@ def describe(error: Exception) -> tuple[int, dict[str, Any]]:
     return 500, error_body("internal error: see the server's log", "server_error")
 
 
+def respond(
+    scope: MutableMapping[str, Any],
+    status: int,
+    body: dict[str, Any],
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An error as the API tells it that a request speaks."""
+    if scope["path"].startswith(anthropic_errors.PATH):
+        body = anthropic_errors.error(status, body, scope["state"]["request_id"])
+    return JSONResponse(body, status, headers)
+
+
 def install(app: FastAPI) -> None:
     """Register handlers for all errors that a route can raise."""
 
-    async def known(_: Request, error: Exception) -> JSONResponse:
-        status, body = describe(error)
-        return JSONResponse(body, status)
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        return respond(request.scope, *describe(error))
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            return JSONResponse(error_body("the body is not valid JSON", "invalid_request_error"), 400)
+            body = error_body("the body is not valid JSON", "invalid_request_error")
+            return respond(request.scope, 400, body)
         details = [{**e, "loc": e["loc"][1:]} for e in error.errors()]
-        return JSONResponse(describe(explain(details))[1], 400)
+        return respond(request.scope, *describe(explain(details)))
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         text, headers = str(error.detail), dict(error.headers or {})
         if error.status_code in (404, 405):
             text, headers = _no_such_route(app, request)
-        return JSONResponse(error_body(text, "invalid_request_error"), error.status_code, headers=headers)
+        body = error_body(text, "invalid_request_error")
+        return respond(request.scope, error.status_code, body, headers)
 
     document = app.openapi
 
@@ -129,7 +142,7 @@ def _no_such_route(app: FastAPI, request: Request) -> tuple[str, dict[str, str]]
 
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LINGER = 5.0  # seconds; a refused body is read and dropped for so long, as a slow client must finish sending
 
@@ -146,7 +159,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await self._refuse(receive, send, more=True)
+            await self._refuse(scope, receive, send, more=True)
             return
         # Buffer the body, so that one of unknown length is refused before the application sees any of it.
         messages: list[dict[str, Any]] = []
@@ -157,7 +170,7 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = _more(message)
             if size > self._limit:
-                await self._refuse(receive, send, more=more)
+                await self._refuse(scope, receive, send, more=more)
                 return
         messages.reverse()
 
@@ -166,17 +179,15 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, receive: Receive, send: Send, *, more: bool) -> None:
+    async def _refuse(self, scope: dict[str, Any], receive: Receive, send: Send, *, more: bool) -> None:
         # A client reads the answer only after it has sent its body; closing earlier would reset it.
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 while more:
                     more = _more(await receive())
         text = f"the body is larger than {self._limit} bytes (--serve.max_body_bytes)"
-        body = json.dumps(error_body(text, "invalid_request_error", code="body_too_large")).encode()
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        body = error_body(text, "invalid_request_error", code="body_too_large")
+        await respond(scope, 413, body, {"connection": "close"})(scope, receive, send)
 
 
 def _more(message: dict[str, Any]) -> bool:

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from nightschool.config import ServeConfig
 from nightschool.errors import NightschoolError
+from nightschool.serve.errors import respond
 from nightschool.serve.wire.fields import error_body
 
 # A page on this machine itself, whatever its port.
@@ -74,7 +74,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         if refusal := self._refusal(scope["method"], headers):
-            await _refuse(403, refusal, "permission_error")(scope, receive, send)
+            await respond(scope, 403, error_body(refusal, "permission_error"))(scope, receive, send)
             return
         await self._app(_as_json(scope, headers), receive, send)
 
@@ -116,9 +116,8 @@ class Key:
             await self._app(scope, receive, send)
             return
         text = "the key is missing or wrong: send it as Authorization: Bearer KEY"
-        response = _refuse(401, text, "authentication_error", code="invalid_api_key")
-        response.headers["WWW-Authenticate"] = "Bearer"
-        await response(scope, receive, send)
+        body = error_body(text, "authentication_error", code="invalid_api_key")
+        await respond(scope, 401, body, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
     def _has_key(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
@@ -152,7 +151,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refuse(status: int, text: str, kind: str, code: str | None = None) -> JSONResponse:
-    return JSONResponse(error_body(text, kind, code=code), status)

@@ -208,8 +208,14 @@ def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
     assert server.store.sessions.all()[0].tools[0]["function"]["name"] == "find"
 
 
-def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[..., Server]) -> None:
-    server = serving(lambda *_: 'Wait. <tool_call>{"name": "find", "arguments": {}}</tool_call>')
+CALL = '<tool_call>{"name": "find", "arguments": {}}</tool_call>'
+
+
+@pytest.mark.parametrize("behind", ["", " Done."])
+def test_tools_stream_as_calls_and_their_text_is_held_back(
+    serving: Callable[..., Server], behind: str
+) -> None:
+    server = serving(lambda *_: f"Wait. {CALL}{behind}")
     chunks = list(
         server.client.chat.completions.create(
             model="live",
@@ -220,10 +226,20 @@ def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[...
     )
     text = "".join(c.choices[0].delta.content or "" for c in chunks)
     (call,) = [call for c in chunks for call in c.choices[0].delta.tool_calls or ()]
-    assert text == "Wait. "
+    assert text == f"Wait. {behind}"
     assert call.function
     assert call.function.name == "find"
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_can_want_one_call_at_a_time(serving: Callable[..., Server], stream: bool) -> None:
+    server = serving(lambda *_: CALL + CALL)
+    body = {"messages": [{"role": "user", "content": "go"}], "tools": TOOLS, "stream": stream}
+    for parallel, calls in ((True, 2), (False, 1)):
+        answer = server.http.post("/v1/chat/completions", json={**body, "parallel_tool_calls": parallel})
+        assert answer.text.count('"name": "find"' if stream else '"name":"find"') == calls
+        assert len(server.store.sessions.all()[0].messages[-1].tool_calls) == calls
 
 
 def test_slash_commands_speak_to_the_server_only(server: Server) -> None:

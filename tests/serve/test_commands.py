@@ -63,6 +63,12 @@ def test_commands_and_their_answers_leave_no_trace() -> None:
     assert split(turns("hi", "hello")) == (turns("hi", "hello"), None)
 
 
+def test_a_system_turn_parts_no_command_from_its_answer() -> None:
+    clock, undo = Message("system", "It is nine."), Message("user", "/undo")
+    said = [*turns("hi", "hello", "/good"), clock, Message("assistant", "Thank you."), undo, clock]
+    assert split(said) == ([*turns("hi", "hello"), clock, clock], Command("undo"))
+
+
 def test_what_goes_wrong_is_said(store: Store) -> None:
     def busy() -> str:
         raise DreamError("a dream is running")

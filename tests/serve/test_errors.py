@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ class Client:
 
     def __init__(self, *pieces: bytes, silent: bool = False) -> None:
         self._pieces, self._silent = list(pieces), silent
-        self.answered: list[dict[str, Any]] = []
+        self.answered: list[MutableMapping[str, Any]] = []
 
     async def receive(self) -> dict[str, Any]:
         if not self._pieces:
@@ -69,7 +70,7 @@ class Client:
         body = self._pieces.pop(0)
         return {"type": "http.request", "body": body, "more_body": self._silent or bool(self._pieces)}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         self.answered.append(message)
 
 
@@ -85,7 +86,7 @@ def sent(client: Client, limit: int, headers: dict[bytes, bytes] | None = None) 
             more = message["more_body"]
         reached.append(body)
 
-    scope = {"type": "http", "headers": list((headers or {}).items())}
+    scope = {"type": "http", "path": "/", "headers": list((headers or {}).items())}
     asyncio.run(BodyLimit(app, limit)(scope, client.receive, client.send))
     return reached
 

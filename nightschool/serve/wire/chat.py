@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from nightschool.engines.base import Sampling, TokenOut
 from nightschool.serve.answer import Answer, Ask
-from nightschool.serve.wire.fields import Lenient, Strict, event
+from nightschool.serve.wire.fields import Body, Lenient, Strict, event
 from nightschool.serve.wire.turns import Tool, WireMessage, to_messages, to_tools
 from nightschool.types import Message, ToolCall
 
@@ -22,9 +22,8 @@ class TextFormat(Strict):
     type: Literal["text"]
 
 
-class ChatRequest(Strict):
-    """A request for a chat completion. A field with null is as if it were not there; one that we do not
-    support may be sent with its neutral value."""
+class ChatRequest(Body):
+    """A request for a chat completion. A field that we do not support may be sent with its neutral value."""
 
     model: str = Field(default="live", min_length=1)
     messages: list[WireMessage] = Field(min_length=1)
@@ -40,6 +39,7 @@ class ChatRequest(Strict):
     user: str | None = None
     n: Literal[1] | None = None
     tool_choice: Literal["auto", "none"] | None = None
+    parallel_tool_calls: bool = True
     frequency_penalty: Literal[0] | None = None
     presence_penalty: Literal[0] | None = None
     repetition_penalty: Literal[1] | None = None
@@ -51,7 +51,6 @@ class ChatRequest(Strict):
     response_format: TextFormat | None = None
     modalities: list[Literal["text"]] | None = None
     # These ask for nothing that could be missing in an answer.
-    parallel_tool_calls: bool | None = None
     store: bool | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
@@ -61,11 +60,6 @@ class ChatRequest(Strict):
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
     def ask(self) -> Ask:
         """What it asks for. Raises BadRequest, naming the field."""
@@ -85,6 +79,7 @@ class ChatRequest(Strict):
                 seed=self.seed,
             ),
             stops=tuple(stop for stop in stops if stop),
+            parallel=self.parallel_tool_calls,
         )
 
 
@@ -104,7 +99,7 @@ class ChatWire:
             for a in answers
         ]
         head = {"id": first.id, "object": "chat.completion", "created": first.created, "model": first.version}
-        return {**head, "choices": choices, "usage": _usage(answers)}
+        return {**head, "choices": choices, "usage": usage(answers)}
 
     def begun(self, answers: Sequence[Answer]) -> Iterator[str]:
         for answer in answers:
@@ -122,15 +117,17 @@ class ChatWire:
 
     def closed(self, answers: Sequence[Answer]) -> Iterator[str]:
         if self._count_tokens:
-            yield event({**_head(answers[0]), "choices": [], "usage": _usage(answers)})
+            yield event({**_head(answers[0]), "choices": [], "usage": usage(answers)})
         yield event("[DONE]")
 
     def failed(self, status: int, body: dict[str, Any]) -> Iterator[str]:
         yield event(body)
 
 
-def _usage(answers: Sequence[Answer]) -> dict[str, int]:
-    prompt, completion = answers[0].prompt, sum(len(answer.tokens) for answer in answers)
+def usage(answers: Sequence[Answer], count: int | None = None) -> dict[str, int]:
+    """Tokens in and out, where each `count` answers have one prompt, or all have."""
+    prompt = sum(answer.prompt for answer in answers[:: count or len(answers)])
+    completion = sum(len(answer.tokens) for answer in answers)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from nightschool.errors import BadRequest
 
@@ -15,6 +15,15 @@ class Strict(BaseModel):
     """A field that is not supported is refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Body(Strict):
+    """A request. A field with null is as if it were not there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
 class Lenient(BaseModel):
@@ -48,6 +57,8 @@ def explain(errors: Sequence[Mapping[str, Any]], root: str = "") -> BadRequest:
 _TAGS = {"system", "developer", "user", "assistant", "tool"}
 _TAGS |= {"text", "input_text", "output_text", "refusal"}
 _TAGS |= {"message", "function_call", "function_call_output", "reasoning", "item_reference"}
+_TAGS |= {"tool_use", "tool_result", "tool_reference", "thinking", "redacted_thinking", "custom", "other"}
+_TAGS |= {"tokens"}
 
 
 def _fields(loc: Sequence[int | str]) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from nightschool.engines.base import Sampling
 from nightschool.errors import BadRequest
 from nightschool.serve.answer import Ask, Shape
-from nightschool.serve.wire.fields import Strict
+from nightschool.serve.wire.fields import Body, Strict
 from nightschool.serve.wire.responses_items import Item, Recorded, conversation, to_messages
 from nightschool.serve.wire.responses_tools import Tool, ToolChoice, callable_functions, offered
 from nightschool.types import Message
@@ -47,7 +47,7 @@ def _items(given: Any) -> Any:
     return [{"role": "user", "content": given}] if isinstance(given, str) else given
 
 
-class ResponsesRequest(Strict):
+class ResponsesRequest(Body):
     """A request for a response. A field that we do not support may be sent with its neutral value."""
 
     model: str = Field(default="live", min_length=1)
@@ -84,11 +84,6 @@ class ResponsesRequest(Strict):
     stream_options: dict[str, Any] | None = None
     client_metadata: dict[str, Any] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
-
     def ask(self, recorded: Recorded) -> Ask:
         """What it asks for. Raises BadRequest, naming the field."""
         for field, instead in _UNSUPPORTED.items():
@@ -107,6 +102,7 @@ class ResponsesRequest(Strict):
             shape=self._shape(tuple(functions), forced),
             top=self.top_logprobs if self.top_logprobs or LOGPROBS in self.include else None,
             session=session,
+            parallel=self.parallel_tool_calls,
         )
 
     def echo(self) -> dict[str, Any]:

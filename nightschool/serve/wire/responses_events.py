@@ -49,8 +49,6 @@ class ResponsesWire:
     def ended(self, answer: Answer) -> Iterator[str]:
         message = answer.complete
         if _has_text(message):
-            if message.tool_calls:  # text behind them was held back
-                self._text += message.content[len(self._text.lstrip()) :]
             yield from self._tell(answer)
             yield from self._message_done(answer)
         for item in self._calls(answer):

@@ -195,7 +195,7 @@ def test_the_stream_is_the_answer(pieces: list[str], behind: str, calls: list[To
     """Whatever pieces its text comes in; text behind calls comes at the end, blanks around them may vary."""
     text = "".join(pieces)
     told = answer((text + behind).strip() if calls else text, *calls)
-    events = streamed(ResponsesWire(request()), told, pieces)
+    events = streamed(ResponsesWire(request()), told, [*pieces, behind] if calls else pieces)
     assert [event["sequence_number"] for event in events] == [*range(len(events))]
     items, deltas = dict[int, dict[str, Any]](), dict[str, str]()
     for event in events:
