@@ -39,7 +39,6 @@ class ChatRequest(Body):
     user: str | None = None
     n: Literal[1] | None = None
     tool_choice: Literal["auto", "none"] | None = None
-    parallel_tool_calls: bool = True
     frequency_penalty: Literal[0] | None = None
     presence_penalty: Literal[0] | None = None
     repetition_penalty: Literal[1] | None = None
@@ -51,6 +50,7 @@ class ChatRequest(Body):
     response_format: TextFormat | None = None
     modalities: list[Literal["text"]] | None = None
     # These ask for nothing that could be missing in an answer.
+    parallel_tool_calls: bool | None = None
     store: bool | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
@@ -79,7 +79,6 @@ class ChatRequest(Body):
                 seed=self.seed,
             ),
             stops=tuple(stop for stop in stops if stop),
-            parallel=self.parallel_tool_calls,
         )
 
 

@@ -102,7 +102,6 @@ class ResponsesRequest(Body):
             shape=self._shape(tuple(functions), forced),
             top=self.top_logprobs if self.top_logprobs or LOGPROBS in self.include else None,
             session=session,
-            parallel=self.parallel_tool_calls,
         )
 
     def echo(self) -> dict[str, Any]:
