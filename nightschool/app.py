@@ -11,10 +11,10 @@ from fastapi import FastAPI
 
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
-from nightschool.models import hf
 from nightschool.night.launch import start_dream
 from nightschool.night.schedule import Schedule
 from nightschool.serve import create_app
+from nightschool.serve.guard import check_binding
 from nightschool.store import Store
 
 
@@ -23,6 +23,8 @@ def build(config: Config, home: Path) -> FastAPI:
 
     Raises StoreError and ModelError.
     """
+    from nightschool.models import hf  # torch takes seconds, and a taken port is to be told at once
+
     store = Store.open(home)
     # A thread that has computed in parallel keeps its helper threads for life. If there are more helpers than
     # cores, libgomp lets all of them sleep between two products, at half the speed. So the thread that loads
@@ -42,26 +44,33 @@ def run(config: Config, home: Path) -> None:
     """Serve until interrupted. Raises NightschoolError if the port is taken, and what `build` raises."""
     import uvicorn
 
+    check_binding(config.serve)
     listening = listen(config.serve.host, config.serve.port)
     host, port = listening.getsockname()[:2]
     application = build(config, home)
-    listening.listen()  # who reads the next line and connects at once waits for uvicorn, and is not refused
     print(f"nightschool serves {config.model.id} on http://{host}:{port}/v1", flush=True)
     # Seconds; with the default of 5 ms, decoding waits for so long whenever an answer is being sent.
     sys.setswitchinterval(0.0005)
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=5))
-    server.run(sockets=[listening])
+    settings = uvicorn.Config(
+        application,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=config.serve.keep_alive,
+    )
+    uvicorn.Server(settings).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to this address; port 0 is any free one. Raises NightschoolError if it is taken.
+    """A socket that listens on this address; port 0 is any free one. Raises NightschoolError if it is taken.
 
-    It is bound before the model is loaded, so that a taken port is reported at once.
+    It listens before the model is loaded: until one of two sockets does, both can be bound to the same port.
+    Who connects meanwhile waits.
     """
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()
     except OSError as e:
         listening.close()
         raise NightschoolError(

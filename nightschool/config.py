@@ -17,9 +17,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -27,6 +29,7 @@ from pydantic import (
 from nightschool.errors import ConfigError
 
 ENV_PREFIX = "NIGHTSCHOOL_"
+HOME = "NIGHTSCHOOL_HOME"  # the only variable that is no setting
 RENAMED = {
     "serve.read_tokens": "serve.prefill_chunk",
     "serve.kept_tokens": "serve.prefix_cache_tokens",
@@ -90,6 +93,13 @@ def _base_url(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
+def _split(value: object) -> object:
+    return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]  # or one text, with commas between them
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -128,6 +138,18 @@ class ServeConfig(_Section):
     """Largest request body that is accepted, in bytes."""
     max_tokens: int = Field(default=512, ge=1)
     """Longest answer to a request that sets no limit, in tokens."""
+    api_key: SecretStr = Field(default=SecretStr(""), exclude=True)
+    """Key that every client has to send, best set by the environment (`NIGHTSCHOOL_SERVE__API_KEY`); it is
+    recorded nowhere. Without one, only addresses of this machine itself can be listened on."""
+    allowed_hosts: Names = ()
+    """Names, besides those of this machine itself and `serve.host`, by which clients may reach the server,
+    separated by commas. Any other `Host` is refused, since a page on the internet could point its own name
+    here."""
+    allowed_origins: Names = ()
+    """Origins of web pages, besides those on this machine itself, that may use the server, such as
+    `https://chat.example.org`, separated by commas; `*` is any."""
+    keep_alive: int = Field(default=75, ge=0)
+    """Seconds for which an idle connection is kept open."""
 
 
 class NightConfig(_Section):
@@ -296,8 +318,12 @@ _NOT_READ_BY = {
 
 
 def home() -> Path:
-    """The directory with everything that Nightschool keeps: `$NIGHTSCHOOL_HOME`, or else `~/.nightschool`."""
-    return Path(os.environ.get("NIGHTSCHOOL_HOME") or Path.home() / ".nightschool")
+    """The directory with everything that Nightschool keeps: `$NIGHTSCHOOL_HOME`, or else `~/.nightschool`.
+    Raises ConfigError if it begins with the `~` of a user that does not exist."""
+    try:
+        return Path(os.environ.get(HOME) or "~/.nightschool").expanduser()
+    except RuntimeError as e:
+        raise ConfigError(f"{HOME}: {e}") from e
 
 
 def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] | None = None) -> Config:
@@ -315,8 +341,11 @@ def load(overrides: Mapping[str, str] | None = None, *, env: Mapping[str, str] |
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise ConfigError(f"{path}: {e}") from e
     for key, value in sorted((os.environ if env is None else env).items()):
-        if key.startswith(ENV_PREFIX) and "__" in key:
-            _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
+        if not key.startswith(ENV_PREFIX) or key == HOME:
+            continue
+        if "__" not in key:
+            raise ConfigError(f"variable {key}: settings are {ENV_PREFIX}SECTION__KEY (see docs/settings.md)")
+        _put(tree, key.removeprefix(ENV_PREFIX).lower().split("__"), value)
     for key, value in (overrides or {}).items():
         _put(tree, key.split("."), value)
     config = parse(tree)

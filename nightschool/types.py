@@ -16,6 +16,7 @@ BASE = "base"
 LIVE = "live"
 
 SHARED = "shared"  # the scope that all sessions, dreams and versions belong to so far
+HELPER = "helper"  # the source of a session that a client made by itself, such as a title
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Message:
-    """One chat message. Only an assistant turn that calls tools may have an empty `content`."""
+    """One chat message. Only an assistant turn that calls tools may have an empty `content`.
+
+    `weight` is OpenAI's, of imported answers: one with weight 0 is not learned.
+    """
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+    weight: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The message as OpenAI's JSON, without absent fields."""
@@ -49,6 +54,8 @@ class Message:
             out["tool_call_id"] = self.tool_call_id
         if self.name is not None:
             out["name"] = self.name
+        if self.weight is not None:
+            out["weight"] = self.weight
         return out
 
     @classmethod
@@ -58,7 +65,14 @@ class Message:
             ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"])
             for c in data.get("tool_calls") or ()
         )
-        return cls(data["role"], data["content"], calls, data.get("tool_call_id"), data.get("name"))
+        return cls(
+            data["role"],
+            data["content"],
+            calls,
+            data.get("tool_call_id"),
+            data.get("name"),
+            data.get("weight"),
+        )
 
 
 Tools = tuple[dict[str, Any], ...]  # OpenAI tool schemas, as the client sent them

@@ -40,10 +40,9 @@ def test_the_model_loads_on_a_thread_that_ends(home: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_taken_port_is_reported(host: str) -> None:
-    with app.listen(host, 0) as taken:
-        taken.listen()
-        with pytest.raises(NightschoolError, match=r"cannot listen on .*: choose another with --serve\.port"):
-            app.listen(host, taken.getsockname()[1])
+    taken = pytest.raises(NightschoolError, match=r"cannot listen on .*: choose another with --serve\.port")
+    with app.listen(host, 0) as first, taken:
+        app.listen(host, first.getsockname()[1])
 
 
 def test_who_reads_where_it_serves_can_connect_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +91,7 @@ def test_a_dream_runs_in_a_process_of_its_own_and_is_not_started_by_itself_again
     config = load(QUICK | few | model | {"gate.kl_budget": "0", "night.hours": "0-24"}, env={})
     like(store, "sum", *SUM)
 
-    client = TestClient(app.build(config, home))
+    client = TestClient(app.build(config, home), base_url="http://127.0.0.1")
     accepted = client.post("/v1/dreams")
     assert accepted.status_code == 202
     dream_id = accepted.json()["id"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightschool.config import RENAMED, Config, HelperConfig, RlvrConfig, load, parse, sections
+from nightschool.config import home as home_of_settings
 from nightschool.errors import ConfigError
 
 
@@ -15,6 +16,28 @@ def test_later_sources_win(home: Path) -> None:
     env = {"NIGHTSCHOOL_LEARN__LR": "2e-3", "NIGHTSCHOOL_LEARN__STEPS": "8", "NIGHTSCHOOL_HOME": "x"}
     learn = load({"learn.lr": "3e-3"}, env=env).learn
     assert (learn.lr, learn.steps, learn.batch_size) == (3e-3, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("NIGHTSCHOOL_PORT", "variable NIGHTSCHOOL_PORT: settings are NIGHTSCHOOL_SECTION__KEY"),
+        ("NIGHTSCHOOL_SERVE__PROT", r"setting serve\.prot: there is no such setting"),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(env={variable: "1"})
+
+
+def test_the_home_of_a_user_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, found in {"": ".nightschool", "~/ns": "ns", "~": "."}.items():
+        monkeypatch.setenv("NIGHTSCHOOL_HOME", name)
+        assert home_of_settings() == tmp_path / found
+    monkeypatch.setenv("NIGHTSCHOOL_HOME", "~no-such-user/ns")
+    with pytest.raises(ConfigError, match="NIGHTSCHOOL_HOME: "):
+        home_of_settings()
 
 
 def test_without_any_source_it_is_the_tested_recipe() -> None:

@@ -16,8 +16,8 @@ from nightschool.cli.demo import print_result
 from nightschool.cli.main import app
 from nightschool.config import sections
 from nightschool.measure.cases import read_cases
-from nightschool.serve.importing import import_jsonl
-from nightschool.serve.wire import parse_messages
+from nightschool.serve.importing import import_sessions
+from nightschool.serve.wire.turns import parse_messages
 from nightschool.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def test_the_readmes_python_is_python() -> None:
 def test_the_readmes_lines_can_be_imported_and_evaluated(store: Store) -> None:
     (block,) = re.findall(r"^```json\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
     session, case = (line.encode() for line in block.splitlines())
-    report = import_jsonl(store, [session])
+    report = import_sessions(store, [session])
     assert (report.new, report.bad) == (1, [])
     assert len(read_cases([case], parse_messages)) == 1
 

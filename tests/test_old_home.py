@@ -14,7 +14,7 @@ from nightschool.night.dream import dream
 from nightschool.night.memory import LearnedLesson, read
 from nightschool.night.queue import pending, resume_or_start
 from nightschool.store import Store
-from nightschool.types import SHARED
+from nightschool.types import SHARED, Message
 from tests.helpers import QUICK
 
 OLD = Path(__file__).parent / "fixtures" / "home"
@@ -36,6 +36,8 @@ def test_what_is_in_it_is_there(old: Path) -> None:
             "other": None,
         }
         assert [s.kind for s in store.feedback.signals("other")] == ["accepted"]
+        said = [*store.sessions.get("other").messages, Message("user", "And then?")]
+        assert store.sessions.find(said, "ann") == "other"  # who goes on with it goes on there
         assert store.versions.live() == "nightschool@1"
         assert [(v.name, v.scope, v.sessions) for v in store.versions.all()] == [
             ("nightschool@1", SHARED, ("sum",))

@@ -14,6 +14,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from rich.console import Console
 
 from nightschool import app
+from nightschool.cli.text import literal
 from nightschool.config import Config, home
 from nightschool.errors import NightschoolError
 
@@ -54,11 +55,11 @@ def _answer(client: OpenAI, turns: list[ChatCompletionMessageParam], session: st
         ):
             piece = (chunk.choices[0].delta.content or "") if chunk.choices else ""
             text += piece
-            console.print(piece, end="", markup=False, soft_wrap=True)
+            console.print(literal(piece), end="", soft_wrap=True)
         console.print()
     except OpenAIError as e:
         turns.pop()
-        console.print(f"error: {e}", style="red", markup=False)
+        console.print(literal(f"error: {e}", "red"))
         return
     turns.append({"role": "assistant", "content": text})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -10,6 +9,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
+from nightschool.cli.text import as_json
 from nightschool.config import Config, home, load
 from nightschool.errors import BadRequest
 from nightschool.store import Store
@@ -43,4 +43,4 @@ def open_file(file: Path) -> BinaryIO:
 
 def print_json(data: Any) -> None:
     """Print data as JSON on standard output, for other programs."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(as_json(data))

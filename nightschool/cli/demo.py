@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightschool.cli import progress
+from nightschool.cli.text import literal
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
 from nightschool.types import BASE, LIVE
@@ -154,11 +155,11 @@ def _morning(client: OpenAI, console: Console) -> tuple[str, Turns]:
         chat.append({"role": "user", "content": invoice.mail})
         answer, session = _ask(client, chat, LIVE, headers)
         headers = {"X-Session-Id": session}
-        console.print(f"[bold]user[/]   {invoice.mail}", highlight=False)
-        console.print(f"[bold]model[/]  {_short(answer)}", highlight=False)
+        console.print("[bold]user[/]  ", literal(invoice.mail), highlight=False)
+        console.print("[bold]model[/] ", literal(_short(answer)), highlight=False)
         if answer != invoice.line:
             answer = invoice.line
-            console.print(f"[bold]edited[/] {answer}", highlight=False)
+            console.print("[bold]edited[/]", literal(answer), highlight=False)
         chat.append({"role": "assistant", "content": answer})
     return session, chat
 
@@ -231,9 +232,9 @@ def print_result(result: dict[str, Any], console: Console) -> None:
     table.add_row("adapter (MB)", "", "", f"{result['adapter_bytes'] / 1e6:.1f}")
     console.print(table)
     for example in result["examples"]:
-        console.print(f"\n[bold]request[/] {example['request']}", highlight=False)
-        console.print(f"[bold]before [/] {_short(example['before'])}", highlight=False)
-        console.print(f"[bold]after  [/] {_short(example['after'])}", highlight=False)
+        console.print("\n[bold]request[/]", literal(example["request"]), highlight=False)
+        console.print("[bold]before [/]", literal(_short(example["before"])), highlight=False)
+        console.print("[bold]after  [/]", literal(_short(example["after"])), highlight=False)
 
 
 def _short(text: str) -> str:

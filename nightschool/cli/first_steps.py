@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from nightschool.cli.common import FAILED, Json, config, err, out, print_json
+from nightschool.cli.text import literal
 from nightschool.config import home
 
 app = typer.Typer()
@@ -32,6 +33,6 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         for f in findings:
             mark = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}[f.state]
             out.print(f"{mark} {f.what}: ", end="")
-            out.print(f.detail + (f" -> {f.fix}" if f.fix else ""), markup=False, soft_wrap=True)
+            out.print(literal(f.detail + (f" -> {f.fix}" if f.fix else "")), soft_wrap=True)
     if any(f.state == "fail" for f in findings):
         raise typer.Exit(FAILED)

@@ -12,6 +12,7 @@ import typer
 from nightschool import __version__
 from nightschool.cli import first_steps, night, serve, sessions, versions
 from nightschool.cli.common import FAILED, NOTHING, USAGE, err
+from nightschool.cli.text import literal, survive_any_encoding
 from nightschool.config import load
 from nightschool.errors import BadRequest, ConfigError, NightschoolError, NotFound, NothingToLearn
 
@@ -31,13 +32,12 @@ _SETTING = re.compile(r"--([\w-]+(?:\.[\w-]+)+)(?:=(.*))?", re.DOTALL)  # the na
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    survive_any_encoding()
     try:
         arguments, settings = take_settings(sys.argv[1:])
-        if settings:
-            load(settings)  # a wrong setting is an error with every command
         app(arguments, obj=settings)
     except NightschoolError as e:
-        err.print(f"error: {e}", style="red", markup=False, soft_wrap=True)
+        err.print(literal(f"error: {e}", "red"), soft_wrap=True)
         usage = isinstance(e, BadRequest | ConfigError | NotFound)
         sys.exit(NOTHING if isinstance(e, NothingToLearn) else USAGE if usage else FAILED)
     except KeyboardInterrupt:
@@ -72,8 +72,10 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Sessions you liked, distilled into the weights of your model overnight."""
+    load(context.obj)  # a wrong setting, in the environment, too, is an error with every command

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nightschool.cli.text import literal
 from nightschool.config import Config
 from nightschool.store import Store
 
@@ -85,8 +86,8 @@ def print_preview(report: Json, console: Console) -> None:
     _print_list("Exchanges", [(f"{i}", _exchange(r)) for i, r in enumerate(readings, 1)], console)
     for n, pattern in enumerate(report["understood"]):
         _print_list(_title(n, pattern, readings), [*_pattern(pattern)], console)
-    _print_list("Teacher", [("", Text(line)) for line in _reliability(readings)], console)
-    _print_list("Unknown", [("-", Text(line)) for line in _unknown(report)], console)
+    _print_list("Teacher", [("", literal(line)) for line in _reliability(readings)], console)
+    _print_list("Unknown", [("-", literal(line)) for line in _unknown(report)], console)
     _print_practice(report, console)
 
 
@@ -97,7 +98,7 @@ def _print_list(title: str, rows: Sequence[tuple[str, Text]], console: Console) 
     grid.add_column(justify="right", min_width=2)
     for row in rows[:_LISTED]:
         grid.add_row(*row)
-    console.print(Text(title, "bold"))
+    console.print(literal(title, "bold"))
     console.print(grid)
     if len(rows) > _LISTED:
         console.print(f"   and {len(rows) - _LISTED} more (--json shows all)")
@@ -114,7 +115,8 @@ def _exchange(reading: Json) -> Text:
         notes.append(f"the teacher is {'right' if reading['reliable'] else 'wrong'}")
     known = reading["answer"] is not None
     answer = (_line(reading["answer"]), "green") if known else ("?", "yellow")
-    return Text.assemble(_line(reading["request"]), "\n-> ", answer, (f"\n{'; '.join(notes)}", "dim"))
+    parts = (_line(reading["request"]), ""), ("\n-> ", ""), answer, (f"\n{'; '.join(notes)}", "dim")
+    return Text.assemble(*(literal(*part) for part in parts))
 
 
 def _title(n: int, pattern: Json, readings: Sequence[Json]) -> str:
@@ -126,11 +128,11 @@ def _title(n: int, pattern: Json, readings: Sequence[Json]) -> str:
 def _pattern(pattern: Json) -> Iterator[tuple[str, Text]]:
     """How the answers are made, and twins."""
     yield "", Text("the answer takes", "dim")
-    yield from (("-", Text(how)) for how in pattern["how"])
+    yield from (("-", literal(how)) for how in pattern["how"])
     if pattern["twins"]:
         yield "", Text("and so to others", "dim")
     for request, answer in pattern["twins"]:
-        yield "-", Text(_line(request)).append(f"\n-> {_line(answer)}", "green")
+        yield "-", literal(_line(request)).append(literal(f"\n-> {_line(answer)}", "green"))
 
 
 def _reliability(readings: Sequence[Json]) -> Iterator[str]:
@@ -177,7 +179,8 @@ def _print_practice(report: Json, console: Console) -> None:
         table = dropped if reason else practised
         for row in rows[:_ROWS]:
             answer = ("" if row["known"] else "(the teacher's) ") + _line(row["answer"])
-            table.add_row(kind, f"{row['gap']:.2f}", Text(_line(row["request"])), Text(reason or answer))
+            texts = literal(_line(row["request"])), literal(reason or answer)
+            table.add_row(kind, f"{row['gap']:.2f}", *texts)
         if len(rows) > _ROWS:
             table.add_row(kind, "", f"... and {len(rows) - _ROWS} more", "")
     if groups:
@@ -195,7 +198,7 @@ def _print_practice(report: Json, console: Console) -> None:
     console.print(f"Practised: {counts}. Held back: {report['held_back']}.", highlight=False)
     if report["refusal"]:
         line = f"A dream would not learn this session: {report['refusal']}."
-        console.print(line, style="yellow", markup=False)
+        console.print(literal(line, "yellow"))
 
 
 def _numbered(numbers: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from nightschool.cli.text import literal
 from nightschool.config import Config
 from nightschool.store import Store
 
@@ -95,17 +96,14 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """Print which sessions were set aside, the verdict, its numbers and its reasons."""
     numbers = outcome.verdict.numbers
     for session, reason in outcome.numbers.get("set_aside", {}).items():
-        console.print(f"set aside: session {session}: {reason}", style="yellow", markup=False)
+        console.print(literal(f"set aside: session {session}: {reason}", "yellow"))
     for kind in ("new", "earlier"):
         for session, rates in numbers[kind].items():
-            console.print(
-                f"{kind} lesson {session}: {rates['before']:.2f} -> {rates['after']:.2f} "
-                f"of {rates['n']} held-back requests",
-                markup=False,
-            )
+            change = f"{rates['before']:.2f} -> {rates['after']:.2f} of {rates['n']} held-back requests"
+            console.print(literal(f"{kind} lesson {session}: {change}"))
     console.print(f"drift on unrelated requests: {numbers['kl_to_base']:.3f} nats per token")
     if outcome.version:
         console.print(f"promoted: {outcome.version} is live ({outcome.seconds:.0f} s)", style="green")
         return
     for reason in outcome.verdict.reasons:
-        console.print(f"rejected: {reason}", style="red", markup=False)
+        console.print(literal(f"rejected: {reason}", "red"))

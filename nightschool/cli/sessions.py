@@ -20,6 +20,7 @@ from nightschool.cli.common import (
     out,
     print_json,
 )
+from nightschool.cli.text import literal
 from nightschool.config import home
 from nightschool.types import Feedback, Rating, Session
 
@@ -29,29 +30,36 @@ Comment = Annotated[str | None, typer.Option(help="Why it is good or bad.")]
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="JSON lines, one session per line.")], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="JSON lines, one session per line, or a JSON array.")],
+    as_json: Json = False,
 ) -> None:
-    """Import sessions from FILE.jsonl. Importing a session again changes nothing."""
-    from nightschool.serve.importing import import_jsonl
+    """Import sessions from FILE.jsonl: ours, OpenAI's fine-tuning form, Hugging Face's messages or ShareGPT.
+    Importing a session again changes nothing."""
+    from nightschool.serve.importing import import_sessions
 
     with open_store() as store, open_file(file) as lines:
-        report = import_jsonl(store, lines)
+        report = import_sessions(store, lines)
     if as_json:
         bad = [{"line": n, "reason": reason} for n, reason in report.bad]
         print_json({"new": report.new, "unchanged": report.unchanged, "bad": bad})
     else:
         for n, reason in report.bad:
-            err.print(f"line {n}: {reason}", style="red", markup=False, soft_wrap=True)
+            err.print(literal(f"line {n}: {reason}", "red"), soft_wrap=True)
         out.print(f"{report.new} new, {report.unchanged} unchanged, {len(report.bad)} bad")
     if report.bad:
         raise typer.Exit(FAILED)
 
 
 @app.command()
-def sessions(as_json: Json = False) -> None:
+def sessions(
+    helpers: Annotated[
+        bool, typer.Option("--helpers", help="Also those that clients made by themselves, such as titles.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List the recorded sessions, newest first."""
     with open_store() as store:
-        rows, skipped = store.sessions.all(), store.sessions.skipped()
+        rows, skipped = store.sessions.all(helpers=helpers), store.sessions.skipped()
         live = {s for v in store.versions.lineage(store.versions.live()) for s in v.sessions}
     if as_json:
         print_json([_session_json(s, s.id in live) for s in rows])
@@ -60,10 +68,11 @@ def sessions(as_json: Json = False) -> None:
     for s in rows:
         first = next((m.content for m in s.messages if m.role == "user"), "")
         learned = "yes" if s.id in live else ""
-        table.add_row(s.id, str(len(s.messages)), s.rating or "", learned, first[:60].replace("\n", " "))
+        begins = literal(first[:60].replace("\n", " "))
+        table.add_row(literal(s.id), str(len(s.messages)), s.rating or "", learned, begins)
     out.print(table)
     if skipped:
-        out.print(f"{len(skipped)} not recorded, the last because {skipped[0].reason}", markup=False)
+        out.print(literal(f"{len(skipped)} not recorded, the last because {skipped[0].reason}"))
 
 
 def _session_json(s: Session, learned: bool) -> dict[str, Any]:
@@ -102,7 +111,7 @@ def _rate(session_id: str, rating: Rating, comment: str | None, as_json: bool) -
             consequence = (
                 "what was wrong will be learned" if comment else "no dream may bring back its answers"
             )
-        out.print(f"{session_id} is {rating}: {consequence}")
+        out.print(literal(f"{session_id} is {rating}: {consequence}"), soft_wrap=True)
 
 
 @app.command()

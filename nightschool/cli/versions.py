@@ -9,7 +9,9 @@ import typer
 from rich.table import Table
 
 from nightschool.cli.common import Json, config, open_file, open_store, out, print_json
+from nightschool.cli.text import literal
 from nightschool.errors import BadRequest
+from nightschool.models import embedded
 from nightschool.types import BASE, LIVE
 from nightschool.versions import files
 
@@ -28,12 +30,11 @@ def versions(as_json: Json = False) -> None:
     table = Table("", "version", "parent", "sessions", "created", box=None)
     table.add_row("*" if live == BASE else "", BASE, "", "", "")
     for v in rows:
-        table.add_row(
-            "*" if v.name == live else "", v.name, v.parent, " ".join(v.sessions), v.created_at[:19]
-        )
+        mark, learned = "*" if v.name == live else "", literal(" ".join(v.sessions))
+        table.add_row(mark, literal(v.name), literal(v.parent), learned, v.created_at[:19])
     out.print(table)
     if refusal:
-        out.print(f"{refusal.version} was refused: {refusal.detail}", style="red", markup=False)
+        out.print(literal(f"{refusal.version} was refused: {refusal.detail}", "red"))
 
 
 @app.command()
@@ -54,24 +55,41 @@ def rollback(
         if target != BASE:
             files.verify(Path(store.versions.get(target).path))
         store.versions.point_to(target, expect=live)
-    print_json({"live": target, "was": live}) if as_json else out.print(f"{target} is live (was {live})")
+    done = f"{target} is live (was {live})"
+    print_json({"live": target, "was": live}) if as_json else out.print(literal(done))
 
 
 @app.command()
 def export(
     version: Annotated[str, typer.Argument(help="NAME@N, or live.")],
     directory: Annotated[Path, typer.Argument(help="A new directory.")],
+    with_base: Annotated[
+        bool,
+        typer.Option("--with-base", help="Also copy the base model, and let the adapter name that copy."),
+    ] = False,
+    with_lessons: Annotated[
+        bool,
+        typer.Option(
+            "--with-lessons", help="Also copy lessons.json and attest.json: texts of your sessions."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a version as a PEFT directory that vLLM, SGLang and transformers load."""
+    """Copy a version as a PEFT directory that vLLM, SGLang and transformers load. It holds no text of your
+    sessions unless you ask for it; but a model can be made to say what it learned."""
     with open_store() as store:
         name = store.versions.live() if version == LIVE else version
         if name == BASE:
             raise BadRequest("the base model is not a version: there is nothing to export")
-        files.export(Path(store.versions.get(name).path), directory)
-    print_json({"version": name, "directory": str(directory)}) if as_json else out.print(
-        f"{name} is in {directory}"
-    )
+        path = Path(store.versions.get(name).path)
+    model_id = files.base_model(path)
+    base = embedded.public_name(model_id) if model_id else None
+    folder = embedded.folder(model_id) if model_id and with_base else None
+    if with_base and not folder:
+        raise BadRequest(f"the base model {base} is no folder here: leave --with-base out")
+    files.export(path, directory, base=base, model=folder, lessons=with_lessons)
+    done = f"{name} is in {directory}"
+    print_json({"version": name, "directory": str(directory)}) if as_json else out.print(literal(done))
 
 
 @app.command("eval")
@@ -87,7 +105,7 @@ def eval_(
 ) -> None:
     """Answer the cases in CASES.jsonl greedily and check the answers."""
     from nightschool.measure.cases import read_cases
-    from nightschool.serve.wire import parse_messages
+    from nightschool.serve.wire.turns import parse_messages
 
     # What the user got wrong is reported before torch and the model are loaded.
     with open_store() as store, open_file(cases) as lines:
@@ -107,7 +125,7 @@ def eval_(
         print_json(result)
         return
     for case in result["cases"]:
-        out.print(f"{'pass' if case['passed'] else 'FAIL'}  {case['id']}: {case['answer']}", markup=False)
+        out.print(literal(f"{'pass' if case['passed'] else 'FAIL'}  {case['id']}: {case['answer']}"))
     for group, numbers in result["by_group"].items():
-        out.print(f"{group}: {numbers['accuracy']:.3f} of {numbers['n']}", markup=False)
-    out.print(f"accuracy {result['accuracy']:.3f} of {result['n']} ({name})")
+        out.print(literal(f"{group}: {numbers['accuracy']:.3f} of {numbers['n']}"))
+    out.print(literal(f"accuracy {result['accuracy']:.3f} of {result['n']} ({name})"))

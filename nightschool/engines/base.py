@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -107,10 +107,15 @@ class Text(Protocol):
     name: str
     context_length: int  # tokens
     eos: list[int]  # the tokens that end an answer, the chat template's own first
+    vocabulary: int  # tokens are below it
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
         """The conversation's tokens by the chat template; with `generate`, followed by the opening of the
         assistant's turn. Tools are rendered as plain text (`engines.tools`) if the template knows none."""
+        ...
+
+    def encode_text(self, text: str) -> list[int]:
+        """A raw text's tokens, with those that the tokenizer puts around any text."""
         ...
 
     def encode_answer(self, text: str) -> list[int]:
@@ -128,6 +133,7 @@ class Engine(Text, Protocol):
     Every method that takes a version raises VersionError if it is not loaded.
     """
 
+    aliases: Collection[str] = ()  # other names under which clients may ask for the model
     # Prompt tokens that one step can prefill without holding up the other rows for long: give it to `batch`.
     prefill_chunk: int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class ScriptedModel(Engine):
     `score`. A bomb (U+1F4A3) in an answer raises ModelError instead of its token."""
 
     prefill_chunk = 256  # no effect: there is nothing to prefill
+    vocabulary = sys.maxunicode + 1
 
     def __init__(self, script: Script, *, name: str = "scripted", context_length: int = 4096) -> None:
         self.name, self.context_length, self.eos = name, context_length, [EOS]
@@ -60,6 +62,9 @@ class ScriptedModel(Engine):
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
         turns = [f"{m.role}: {m.content}\n" for m in plain_tools.plain(messages, tools)]
         return [ord(c) for c in "".join(turns) + ("assistant: " if generate else "")]
+
+    def encode_text(self, text: str) -> list[int]:
+        return [*map(ord, text)]
 
     def encode_answer(self, text: str) -> list[int]:
         return [*map(ord, text), EOS]

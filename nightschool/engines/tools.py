@@ -44,11 +44,13 @@ def _plain(message: Message) -> Message:
 
 def render_assistant(message: Message) -> str:
     """An assistant turn as the model writes it: its content, then its calls as plain text."""
-    calls = [
-        f'{OPEN}\n{{"name": {json.dumps(c.name)}, "arguments": {c.arguments or "{}"}}}\n{CLOSE}'
-        for c in message.tool_calls
-    ]
+    calls = list(map(render_call, message.tool_calls))
     return "\n".join([message.content, *calls] if message.content else calls)
+
+
+def render_call(call: ToolCall) -> str:
+    """A tool call as the model writes it."""
+    return f'{OPEN}\n{{"name": {json.dumps(call.name)}, "arguments": {call.arguments or "{}"}}}\n{CLOSE}'
 
 
 def parse_calls(text: str, new_id: Callable[[], str]) -> tuple[str, tuple[ToolCall, ...]]:

@@ -127,6 +127,7 @@ def build_lesson(
     counts = held_back - len(held_again), variations - len(again)
     held, practised = _twins(seen.patterns, counts, rng)
     drops = [*seen.drops]
+    drops += [Drop(e.request[0].content, "its answer has weight 0") for e in seen.exchanges if not e.learned]
     if seen.patterns and len(practised) < counts[1]:
         drops.append(
             Drop(
@@ -155,7 +156,7 @@ def build_lesson(
     system = tuple(m for m in context if m.role == "system")
 
     def own(exchanges: Iterable[Exchange]) -> list[Asked]:
-        requests = (e for e in exchanges if e.request[-1].content not in facts.told)
+        requests = (e for e in exchanges if e.learned and e.request[-1].content not in facts.told)
         return [Asked(e, facts.names.get(replace(e, before=system), ())) for e in requests]
 
     # What nobody but the session says cannot be known when that is left out.

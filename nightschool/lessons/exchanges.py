@@ -22,12 +22,14 @@ class Exchange:
     request  the user's turn and what followed it up to the answer, tool calls and their results included
     answer   the right answer as the model writes it (tool calls in plain text), or None if it is not known
     step     how many answers to the same request came before this one
+    learned  whether it is to be practised: an imported answer of weight 0 is not
     """
 
     before: tuple[Message, ...]
     request: tuple[Message, ...]
     answer: str | None
     step: int = 0
+    learned: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,13 @@ def standalone(context: Sequence[Message], thread: Thread, rejected: Collection[
     if not right or not answered(context, right):
         return [Exchange(system, (opening,), None)]
     return [
-        Exchange(system, (opening, *context[right.start + 1 : i]), _text(context, i, rejected), step)
+        Exchange(
+            system,
+            (opening, *context[right.start + 1 : i]),
+            _text(context, i, rejected),
+            step,
+            context[i].weight != 0,
+        )
         for step, i in enumerate(answered(context, right))
     ]
 
@@ -190,8 +198,9 @@ def in_place(context: Sequence[Message], thread: Thread, rejected: Collection[in
         if right != part and len(corrected) != 1:
             continue
         for step, i in enumerate(answered(context, part)):
-            answer = _text(context, i if right == part else corrected[0], rejected)
-            out.append(Exchange(tuple(context[:first]), tuple(context[first:i]), answer, step))
+            known = i if right == part else corrected[0]
+            answer, learned = _text(context, known, rejected), context[known].weight != 0
+            out.append(Exchange(tuple(context[:first]), tuple(context[first:i]), answer, step, learned))
     return out
 
 

@@ -30,6 +30,7 @@ def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSe
     """Returns the session with its feedback applied:
 
     - An edited answer is replaced by what the user made of it.
+    - An imported answer of weight 0 does not count as right.
     - The reason why an answer was rejected follows it as the user's next turn.
     - In a bad session no answer counts as right, and its comment is the last thing the user says.
     - A session without a rating ends at the last answer that has a signal, and only accepted and edited
@@ -44,7 +45,8 @@ def apply_feedback(session: Session, signals: Sequence[Signal] = ()) -> JudgedSe
         if signal and signal.kind == "edited":
             message = Message("assistant", signal.text or "")
         liked = signal.kind != "rejected" if signal else session.rating == "good"
-        if message.role == "assistant" and (session.rating == "bad" or not liked):
+        learned = liked and message.weight != 0
+        if message.role == "assistant" and (session.rating == "bad" or not learned):
             rejected.add(len(messages))
         messages.append(message)
         if signal and signal.kind == "rejected" and signal.comment:

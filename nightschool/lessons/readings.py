@@ -65,7 +65,15 @@ def _unknown(context: Sequence[Message], thread: Thread) -> str:
     """Why nobody knows the right answer to a thread's request."""
     if not answered(context, thread.parts[0]):
         return "was not answered"
-    return "its answer was not wanted" if thread.right() else "its answer may have been corrected later"
+    right = thread.right()
+    if not right:
+        return "its answer may have been corrected later"
+    last = answered(context, right)[-1:]
+    return (
+        "its answer has weight 0"
+        if any(context[i].weight == 0 for i in last)
+        else "its answer was not wanted"
+    )
 
 
 def _hanging(context: Sequence[Message], part: Part, placed: dict[int, str | None]) -> Reading:

@@ -73,7 +73,7 @@ def first_object(text: str) -> dict[str, Any] | None:
     for match in re.finditer(r"\{", text):
         try:
             found, _ = decoder.raw_decode(text, match.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return found if isinstance(found, dict) else None
     return None
@@ -96,7 +96,7 @@ def read_cases(
             continue
         try:
             out.append(_case(json.loads(line), parse_messages))
-        except (ValueError, BadRequest) as e:
+        except (ValueError, RecursionError, BadRequest) as e:
             reason = e if isinstance(e, BadRequest) else f"not valid JSON ({e})"
             raise BadRequest(f"line {number}: {reason}") from e
     if not out:

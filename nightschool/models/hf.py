@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ _PREFILL_CHUNK = {"cpu": 256, "cuda": 4096}
 
 def load(config: ModelConfig) -> HFModel:
     """Load the model that the settings name; sets torch's threads if they do. Raises ModelError."""
-    path = str(embedded.ensure()) if config.id == embedded.NAME else config.id
+    path = str(embedded.folder(config.id) or config.id)
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -45,7 +45,8 @@ def load(config: ModelConfig) -> HFModel:
     except (OSError, ValueError, KeyError, ImportError) as e:
         reason = str(e).strip().splitlines()[0]
         raise ModelError(f"cannot load the model {config.id!r}: {reason}") from e
-    return HFModel(net.to(device), tokenizer, Path(config.id).name)
+    name = embedded.public_name(config.id)
+    return HFModel(net.to(device), tokenizer, name, {config.id, Path(name).name})
 
 
 def _dtype(name: str, device: str) -> torch.dtype:
@@ -64,8 +65,8 @@ def _multiplies_bfloat16() -> bool:
 class HFModel(ChatText, Engine, Trainable):
     """Text, forwards, and adapters by name."""
 
-    def __init__(self, net: Any, tokenizer: Any, name: str) -> None:
-        self.runner = Runner(net)
+    def __init__(self, net: Any, tokenizer: Any, name: str, aliases: Collection[str] = ()) -> None:
+        self.runner, self.aliases = Runner(net), aliases
         super().__init__(tokenizer, name, self.runner.context_length, _eos_tokens(net, tokenizer))
         self.device, self.dtype = self.runner.device, self.runner.dtype
         self.prefill_chunk = _PREFILL_CHUNK[self.device.type]

@@ -22,6 +22,7 @@ class ChatText:
         if not tokenizer.chat_template:
             raise ModelError(f"the model {name!r} has no chat template: use an instruction-tuned one")
         self.tokenizer, self.name, self.context_length, self.eos = tokenizer, name, context_length, eos
+        self.vocabulary = len(tokenizer)
 
     def encode(self, messages: Sequence[Message], tools: Tools = (), *, generate: bool = True) -> list[int]:
         """See `Text.encode`. Turns that the template refuses are folded. Raises BadRequest where that is
@@ -45,6 +46,10 @@ class ChatText:
             return_dict=False,
         )
         return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        tokens: list[int] = self.tokenizer.encode(text)
+        return tokens
 
     def encode_answer(self, text: str) -> list[int]:
         return [*self.tokenizer.encode(text, add_special_tokens=False), self.eos[0]]
@@ -76,6 +81,14 @@ def _to_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
     for message in messages:
         data = message.to_json()
         for call in data.get("tool_calls", ()):
-            call["function"]["arguments"] = json.loads(call["function"]["arguments"] or "{}")
+            call["function"]["arguments"] = _parsed(call["function"]["arguments"])
         out.append(data)
     return out
+
+
+def _parsed(arguments: str) -> Any:
+    """A call's arguments; as the text they are where that is no JSON."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments

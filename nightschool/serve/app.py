@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from nightschool import __version__
 from nightschool.config import ServeConfig
 from nightschool.engines.base import Engine
-from nightschool.serve import errors, wire
+from nightschool.errors import ModelNotFound
+from nightschool.serve import errors, guard
 from nightschool.serve.batcher import Batcher
+from nightschool.serve.body import Route
 from nightschool.serve.chat import Chat
 from nightschool.serve.live import LiveModel
+from nightschool.serve.request_id import RequestId
+from nightschool.serve.wire import anthropic_errors, anthropic_models
+from nightschool.serve.wire.anthropic import CountRequest, MessagesRequest
+from nightschool.serve.wire.anthropic_events import MessagesWire
+from nightschool.serve.wire.chat import ChatRequest, ChatWire
+from nightschool.serve.wire.completions import CompletionRequest, CompletionWire
+from nightschool.serve.wire.control import DreamRequest, FeedbackRequest, check_feedback
+from nightschool.serve.wire.responses import ResponsesRequest
+from nightschool.serve.wire.responses_events import ResponsesWire
 from nightschool.store import Store
 from nightschool.types import BASE, LIVE, Feedback, Session, Signal
+
+_PAGE = """<!doctype html><meta charset="utf-8"><title>Nightschool</title>
+<h1>Nightschool</h1>
+<p>This server answers chats and learns from the good ones. Point any OpenAI-compatible client to
+<code>{url}</code> (model <code>live</code>: {model} with what it has learned).</p>
+<p>When a chat went well, type <code>/good</code>.</p>
+"""
 
 
 class Watch(Protocol):
@@ -61,23 +81,81 @@ def create_app(
         batcher.stop()
         store.close()
 
-    app = FastAPI(title="Nightschool", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Nightschool",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=errors.DOCUMENTED,
+    )
+    app.router.route_class = Route
     app.add_middleware(errors.BodyLimit, limit=config.max_body_bytes)
+    guard.install(app, config)
+    app.add_middleware(RequestId)
     errors.install(app)
+    started = int(time.time())
 
-    @app.post("/v1/chat/completions")
-    async def chat_completions(body: wire.ChatRequest, request: Request) -> Response:
+    @app.post("/v1/chat/completions", responses=errors.STREAMED)
+    async def chat_completions(body: ChatRequest, request: Request) -> Response:
         schedule.touch()
-        return await chat.complete(body, request)
+        return await chat.complete(body.ask(), ChatWire(body), request)
+
+    @app.post("/v1/responses", responses=errors.STREAMED)
+    async def responses(body: ResponsesRequest, request: Request) -> Response:
+        schedule.touch()
+        ask = await asyncio.to_thread(body.ask, store.sessions)
+        return await chat.complete(ask, ResponsesWire(body), request)
+
+    @app.post(anthropic_errors.PATH, responses=errors.STREAMED | anthropic_errors.DOCUMENTED)
+    async def messages(body: MessagesRequest, request: Request) -> Response:
+        schedule.touch()
+        return await chat.complete(body.ask(), MessagesWire(), request)
+
+    @app.post(f"{anthropic_errors.PATH}/count_tokens", responses=anthropic_errors.DOCUMENTED)
+    async def count_tokens(body: CountRequest) -> dict[str, Any]:
+        return {"input_tokens": await chat.count(body.ask())}
+
+    @app.post("/v1/completions", responses=errors.STREAMED)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        schedule.touch()
+        return await chat.complete(body.ask(), CompletionWire(body, engine.decode), request)
+
+    def model(name: str, created: int = started, **more: Any) -> dict[str, Any]:
+        about = {"context_length": engine.context_length, "max_model_len": engine.context_length}
+        openai = {"id": name, "object": "model", "created": created, "owned_by": "nightschool"}
+        return {**openai, **anthropic_models.info(name, created, engine.context_length), **about, **more}
+
+    def all_models() -> list[dict[str, Any]]:
+        versions = store.versions.all()
+        return [
+            model(LIVE, root=engine.name, version=live.answering),
+            model(BASE, root=engine.name),
+            *(
+                model(v.name, root=engine.name, parent=v.parent, created=_seconds(v.created_at))
+                for v in versions
+            ),
+        ]
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        names = [{"id": LIVE, "version": live.answering}, {"id": BASE, "root": engine.name}]
-        names += [{"id": v.name, "parent": v.parent} for v in store.versions.all()]
-        return {
-            "object": "list",
-            "data": [{"object": "model", "created": 0, "owned_by": "nightschool", **n} for n in names],
-        }
+        found = all_models()
+        return {"object": "list", "data": found, **anthropic_models.page([one["id"] for one in found])}
+
+    @app.get("/v1/models/{name:path}")
+    def one_model(name: str) -> dict[str, Any]:
+        found = [one for one in all_models() if one["id"] == name]
+        if not found:
+            raise ModelNotFound(f"there is no model {name!r}: /v1/models lists them")
+        return found[0]
+
+    @app.get("/", include_in_schema=False)
+    def page(request: Request) -> HTMLResponse:
+        return HTMLResponse(_PAGE.format(url=f"{request.base_url}v1", model=engine.name))
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        return {"status": "ok"}
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
@@ -94,16 +172,17 @@ def create_app(
         }
 
     @app.get("/v1/sessions")
-    def sessions() -> dict[str, Any]:
-        return {"object": "list", "data": [_session(s, whole=False) for s in store.sessions.all()]}
+    def sessions(helpers: bool = False) -> dict[str, Any]:
+        found = store.sessions.all(helpers=helpers)
+        return {"object": "list", "data": [_session(s, whole=False) for s in found]}
 
-    @app.get("/v1/sessions/{session_id}")
+    @app.get("/v1/sessions/{session_id:path}")
     def session(session_id: str) -> dict[str, Any]:
         return _session(store.sessions.get(session_id), whole=True)
 
     @app.post("/v1/feedback")
-    def feedback(body: wire.FeedbackRequest) -> dict[str, Any]:
-        wire.check_feedback(body)
+    def feedback(body: FeedbackRequest) -> dict[str, Any]:
+        check_feedback(body)
         feedback_id = body.id or f"fb_{uuid.uuid4().hex[:16]}"
         session_id = body.session_id or store.sessions.of_response(body.response_id or "")
         reply: dict[str, Any] = {"id": feedback_id, "session_id": session_id}
@@ -124,7 +203,7 @@ def create_app(
         return {"object": "list", "data": [d.to_json() for d in store.dreams.all()]}
 
     @app.post("/v1/dreams", status_code=202)
-    def new_dream(body: wire.DreamRequest | None = None) -> JSONResponse:
+    def new_dream(body: DreamRequest | None = None) -> JSONResponse:
         return JSONResponse({"id": dream(), "status": "running"}, 202)
 
     @app.get("/v1/dreams/{dream_id}")
@@ -137,6 +216,10 @@ def create_app(
         return {"object": "list", "live": store.versions.live(), "data": rows}
 
     return app
+
+
+def _seconds(stamp: str) -> int:
+    return int(datetime.fromisoformat(stamp).timestamp())
 
 
 def _session(session: Session, *, whole: bool) -> dict[str, Any]:

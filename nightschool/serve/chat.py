@@ -1,60 +1,81 @@
-"""Chat completions, each from the client's JSON to a recorded answer."""
+"""Conversations with the model, each from what a client asks for to answers that are recorded."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from nightschool.config import ServeConfig
-from nightschool.engines.base import Engine, FinishReason, GenerateRequest, Sampling
+from nightschool.engines.base import Engine, GenerateRequest, TokenOut
 from nightschool.engines.tools import parse_calls
 from nightschool.errors import BadRequest, ContextTooLong
-from nightschool.serve import commands, wire
+from nightschool.serve import commands, session_ids
+from nightschool.serve.answer import Answer, Ask, Wire
 from nightschool.serve.batcher import Batcher, Stream
 from nightschool.serve.errors import describe
 from nightschool.serve.live import LiveModel
+from nightschool.serve.merge import merged
 from nightschool.serve.text import TextStream
 from nightschool.store import Store
 from nightschool.types import Message, ToolCall
 
-_SESSION_ID = re.compile(r"[\w.:@-]{1,200}")
+# The first of these that a request has names its session: ours, then Codex's (whose helpers run as threads of
+# their own under one session-id).
+_SESSION_HEADERS = ("X-Session-Id", "thread-id", "session-id")
+# Tokens of a raw prompt behind which its continuation is decoded, so that a blank that it begins with stays;
+# a choice, one would do for most tokenizers.
+_BEFORE = 4
 
 
 @dataclass
-class Answer:
-    """An answer that is being decoded, and what is needed to send and record it."""
+class _Decoding:
+    """An answer while it is decoded."""
 
-    request: wire.ChatRequest
-    session_id: str
-    history: list[Message]
-    version: str
-    prompt: int  # tokens
+    answer: Answer
     stream: Stream
     text: TextStream
-    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
-    created: int = field(default_factory=lambda: int(time.time()))
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    finish: FinishReason = "length"
+
+    async def pieces(self) -> AsyncGenerator[tuple[_Decoding, str, list[TokenOut]]]:
+        """Yield its text as it becomes certain, with the tokens since the last time."""
+        new: list[TokenOut] = []
+        try:
+            async for token in self.stream:
+                self.answer.tokens.append(token)
+                new.append(token)
+                if piece := self.text.push(token.token):
+                    yield self, piece, new
+                    new = []
+                if self.text.stopped_at:
+                    self.answer.finish, self.answer.stopped_at = "stop", self.text.stopped_at
+                    break
+                if token.finish:
+                    self.answer.finish = token.finish
+            if (piece := self.text.close()) or new:
+                yield self, piece, new
+        finally:
+            self.stream.cancel()
+
+
+@dataclass
+class _Talk:
+    """A request and the answers to it."""
+
+    ask: Ask
+    history: list[Message]
+    rows: list[_Decoding]
 
     @property
-    def headers(self) -> dict[str, str]:
-        return {"X-Session-Id": self.session_id, "X-Nightschool-Version": self.version}
-
-    @property
-    def usage(self) -> dict[str, int]:
-        return wire.usage(self.prompt, len(self.tokens))
+    def answers(self) -> list[Answer]:
+        return [row.answer for row in self.rows]
 
 
 class Chat:
-    """Answers chat completions. An answer is durable before its last byte is sent."""
+    """Answers what clients ask for. An answer is durable before its last byte is sent."""
 
     def __init__(
         self,
@@ -68,179 +89,197 @@ class Chat:
         self._engine, self._store, self._batcher = engine, store, batcher
         self._live, self._config, self._dream = live, config, dream
 
-    async def complete(self, body: wire.ChatRequest, request: Request) -> Response:
+    async def complete(self, ask: Ask, wire: Wire, request: Request) -> Response:
         """Answer a request: with JSON, or with server-sent events if it asks for a stream.
 
         Raises BadRequest, NotFound, VersionError and StoreError.
         """
-        history, command = commands.split(wire.to_messages(body.messages))
-        session_id = _session_header(request)
+        history, command = commands.split(ask.messages)
+        session_id = _session_header(request) or ask.session
         if command:
-            return await self._command(command, history, body, session_id)
-        if not history:
-            raise BadRequest("messages hold only commands and their answers", "messages")
-        answer = await self._begin(body, history, session_id)
-        if body.stream:
-            events = self._events(answer)
-            return StreamingResponse(events, media_type="text/event-stream", headers=answer.headers)
-        return await self._whole(answer, request)
+            return await self._command(command, history, ask, wire, session_id)
+        _check_talk(ask, history)
+        talk = await self._begin(ask, history, wire, session_id)
+        first = talk.rows[0].answer
+        if ask.stream:
+            events = self._events(talk, wire)
+            return StreamingResponse(events, media_type="text/event-stream", headers=_headers(first))
+        if await self._undisturbed(talk, request):
+            return JSONResponse(wire.whole(talk.answers), headers=_headers(first))
+        return Response(status_code=499)
 
-    async def _begin(self, body: wire.ChatRequest, history: list[Message], session_id: str | None) -> Answer:
-        version = await self._live.resolve(body.model)
-        prompt = await asyncio.to_thread(self._engine.encode, history, body.tool_schemas)
-        available = self._engine.context_length - len(prompt)  # tokens for the answer
-        if available < 1:
+    async def count(self, ask: Ask) -> int:
+        """How many tokens a conversation has. Raises BadRequest, NotFound and VersionError."""
+        history, _ = commands.split(ask.messages)
+        _check_talk(ask, history)
+        await self._live.resolve(ask.model)
+        (prompt,) = await asyncio.to_thread(self._prompts, ask, history)
+        return len(prompt)
+
+    def _prompts(self, ask: Ask, history: list[Message]) -> list[list[int]]:
+        """The tokens that answers go on from. Raises BadRequest."""
+        if not ask.prompts:
+            return [self._engine.encode(history, ask.tools)]
+        encode = self._engine.encode_text
+        prompts = [encode(raw) if isinstance(raw, str) else list(raw) for raw in ask.prompts]
+        if not all(prompts):
+            raise BadRequest("a prompt holds no tokens: give a text", "prompt")
+        if (unknown := max(map(max, prompts))) >= self._engine.vocabulary:
+            text = f"there is no token {unknown}: the model's are below {self._engine.vocabulary}"
+            raise BadRequest(text, "prompt")
+        return prompts
+
+    async def _begin(self, ask: Ask, history: list[Message], wire: Wire, session_id: str | None) -> _Talk:
+        version = await self._live.resolve(ask.model)
+        prompts = await asyncio.to_thread(self._prompts, ask, history)
+        longest, room = max(map(len, prompts)), self._engine.context_length
+        if longest >= room:
             raise ContextTooLong(
-                f"the request has {len(prompt)} tokens, but the model's context holds only "
-                f"{self._engine.context_length}: shorten it",
-                "messages",
+                # Clients tell by the first sentence, OpenAI's, that a shorter request would do.
+                f"This model's maximum context length is {room} tokens. However, your messages resulted in "
+                f"{longest} tokens: shorten them",
+                "prompt" if ask.prompts else "messages",
                 "context_length_exceeded",
             )
-        sampling = Sampling(
-            max_tokens=min(body.limit or self._config.max_tokens, available),
-            temperature=1.0 if body.temperature is None else body.temperature,
-            top_p=body.top_p or 1.0,
-            seed=body.seed,
-        )
-        if session_id is None:
-            session_id = await asyncio.to_thread(self._store.sessions.find, history, body.user)
-        return Answer(
-            request=body,
-            session_id=session_id or f"s_{uuid.uuid4().hex[:16]}",
-            history=history,
-            version=version,
-            prompt=len(prompt),
-            stream=self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
-            text=TextStream(self._engine.decode, body.stops, hold_calls=bool(body.tool_schemas)),
-        )
+        if ask.prompts:  # a raw text is no conversation
+            session_id = None
+        elif session_id is None:
+            session_id = await asyncio.to_thread(self._store.sessions.find, history, ask.user)
+            session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
+        response_id = f"{wire.prefix}{uuid.uuid4().hex}"
 
-    async def _pieces(self, answer: Answer) -> AsyncIterator[str]:
-        """Yield the answer's text as it becomes certain. When this ends, `answer` is complete."""
-        try:
-            async for token in answer.stream:
-                answer.tokens.append(token.token)
-                answer.logprobs.append(token.logprob)
-                if piece := answer.text.push(token.token):
-                    yield piece
-                if answer.text.stopped:
-                    answer.finish = "stop"
-                    break
-                if token.finish:
-                    answer.finish = token.finish
-            if piece := answer.text.close():
-                yield piece
-        finally:
-            answer.stream.cancel()
+        def row(index: int) -> _Decoding:
+            prompt, seed = prompts[index // ask.count], ask.sampling.seed
+            sampling = replace(
+                ask.sampling,
+                max_tokens=min(ask.limit or self._config.max_tokens, room - len(prompt)),
+                seed=None if seed is None else seed + index % ask.count,
+            )
+            before = prompt[-_BEFORE:] if ask.prompts else ()
+            return _Decoding(
+                Answer(response_id, index, session_id, version, len(prompt), recorded=not ask.prompts),
+                self._batcher.submit(GenerateRequest(tuple(prompt), sampling, version)),
+                TextStream(self._engine.decode, ask.stops, hold_calls=bool(ask.tools), before=before),
+            )
 
-    async def _record(self, answer: Answer) -> tuple[Message, str]:
-        """Record the answer. Returns the message to send and its finish reason. Raises StoreError."""
-        text, calls = answer.text.text, tuple[ToolCall, ...]()
-        if answer.request.tool_schemas:
-            text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
-        message = Message("assistant", text, calls)
-        await asyncio.to_thread(
-            self._store.sessions.record,
-            session_id=answer.session_id,
-            user=answer.request.user,
-            history=answer.history,
-            answer=message,
-            tools=answer.request.tool_schemas,
-            response_id=answer.id,
-            version=answer.version,
-            tokens=answer.tokens,
-            logprobs=answer.logprobs,
-        )
-        return message, "tool_calls" if calls else answer.finish
+        return _Talk(ask, history, [row(index) for index in range(len(prompts) * ask.count)])
 
-    async def _whole(self, answer: Answer, request: Request) -> Response:
+    async def _record(self, talk: _Talk) -> None:
+        """Complete the answers, and record those of a conversation, the first one last: the session goes on
+        from that one unless the client chooses another. Raises StoreError."""
+        session_id = talk.rows[0].answer.session_id
+        for row in reversed(talk.rows):
+            answer, text, calls = row.answer, row.text.text, tuple[ToolCall, ...]()
+            if talk.ask.tools:
+                text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
+            answer.message = Message("assistant", text, calls)
+            answer.finish = "tool_calls" if calls else answer.finish
+            if not answer.recorded:
+                continue
+            session_id = await asyncio.to_thread(
+                self._store.sessions.record,
+                session_id=session_id,
+                user=talk.ask.user,
+                history=talk.history,
+                answer=answer.message,
+                tools=talk.ask.tools,
+                response_id=f"{answer.id}-{answer.index}" if answer.index else answer.id,
+                version=answer.version,
+                tokens=[token.token for token in answer.tokens],
+                logprobs=[token.logprob for token in answer.tokens],
+            )
+        for answer in talk.answers:
+            answer.session_id = session_id
+
+    async def _undisturbed(self, talk: _Talk, request: Request) -> bool:
+        """Decode and record the answers, unless the client disconnects before they are complete."""
         disconnected = asyncio.create_task(_disconnected(request))
-        work = asyncio.create_task(self._collect(answer))
+        work = asyncio.create_task(self._collect(talk))
         await asyncio.wait({disconnected, work}, return_when=asyncio.FIRST_COMPLETED)
         disconnected.cancel()
-        if not work.done():
-            answer.stream.cancel()
-            work.cancel()
-            await self._skip(answer)
-            return Response(status_code=499)
-        message, finish = work.result()
-        body = wire.completion(answer.id, answer.created, answer.version, message, finish, answer.usage)
-        return JSONResponse(body, headers=answer.headers)
+        if work.done():
+            work.result()
+            return True
+        work.cancel()
+        await self._skip(talk)
+        return False
 
-    async def _collect(self, answer: Answer) -> tuple[Message, str]:
-        async for _ in self._pieces(answer):
+    async def _collect(self, talk: _Talk) -> None:
+        async for _ in merged([row.pieces() for row in talk.rows]):
             pass
-        return await self._record(answer)
+        await self._record(talk)
 
-    async def _events(self, answer: Answer) -> AsyncIterator[str]:
+    async def _events(self, talk: _Talk, wire: Wire) -> AsyncIterator[str]:
         """Yield server-sent events; an error in the middle of an answer becomes one, too."""
-
-        def chunk(delta: dict[str, object], finish: str | None = None) -> str:
-            return wire.event(wire.chunk(answer.id, answer.created, answer.version, delta, finish))
-
         complete = False
         try:
-            yield chunk({"role": "assistant", "content": ""})
-            async for piece in self._pieces(answer):
-                yield chunk({"content": piece})
+            for event in wire.begun(talk.answers):
+                yield event
+            async for row, piece, tokens in merged([row.pieces() for row in talk.rows]):
+                for event in wire.said(row.answer, piece, tokens):
+                    yield event
             complete = True  # from here on it is recorded, even if the client disconnects
-            message, finish = await self._record(answer)
-            # Until now, text from the first tool call on was held back, even if the call cannot be parsed.
-            if not message.tool_calls and (rest := message.content[answer.text.sent :]):
-                yield chunk({"content": rest})
-            if message.tool_calls:
-                yield chunk({"tool_calls": wire.call_deltas(message.tool_calls)})
-            yield chunk({}, finish)
-            options = answer.request.stream_options
-            if options and options.include_usage:
-                last = wire.chunk(answer.id, answer.created, answer.version, {})
-                yield wire.event({**last, "choices": [], "usage": answer.usage})
-            yield wire.event("[DONE]")
+            await self._record(talk)
+            for row in talk.rows:
+                message = row.answer.complete
+                # Until now, text from the first tool call on was held back, even if it is none.
+                sent = row.text.text[: row.text.sent]
+                rest = message.content[len(sent.lstrip() if message.tool_calls else sent) :]
+                for event in [*(wire.said(row.answer, rest, []) if rest else ()), *wire.ended(row.answer)]:
+                    yield event
+            for event in wire.closed(talk.answers):
+                yield event
         except (asyncio.CancelledError, GeneratorExit):
             if not complete:
-                await asyncio.shield(self._skip(answer))
+                await asyncio.shield(self._skip(talk))
             raise
         except Exception as e:  # noqa: BLE001 - the status line is sent; an event can still tell the client
-            yield wire.event(describe(e)[1])
+            for event in wire.failed(*describe(e)):
+                yield event
 
-    async def _skip(self, answer: Answer) -> None:
-        detail = f"{answer.id}: {len(answer.tokens)} tokens had been decoded"
+    async def _skip(self, talk: _Talk) -> None:
+        first, decoded = talk.rows[0].answer, sum(len(row.answer.tokens) for row in talk.rows)
+        if not first.recorded:
+            return
         await asyncio.to_thread(
             self._store.sessions.skip,
             "the client disconnected before the answer was complete",
-            detail,
-            answer.session_id,
+            f"{first.id}: {decoded} tokens had been decoded",
+            first.session_id,
         )
 
     async def _command(
-        self,
-        command: commands.Command,
-        history: list[Message],
-        body: wire.ChatRequest,
-        session_id: str | None,
+        self, command: commands.Command, history: list[Message], ask: Ask, wire: Wire, session_id: str | None
     ) -> Response:
         session_id = await asyncio.to_thread(
-            self._store.sessions.sync, session_id, history, body.user, body.tool_schemas
+            self._store.sessions.sync, session_id, history, ask.user, ask.tools
         )
         text = await asyncio.to_thread(commands.execute, command, self._store, session_id, self._dream)
-        response_id, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
-        version = self._live.answering
-        headers = {"X-Nightschool-Version": version} | ({"X-Session-Id": session_id} if session_id else {})
-        if not body.stream:
-            message = Message("assistant", text)
-            data = wire.completion(response_id, created, version, message, "stop", wire.usage(0, 0))
-            return JSONResponse(data, headers=headers)
-        deltas = [({"role": "assistant", "content": text}, None), ({}, "stop")]
-        events = [wire.event(wire.chunk(response_id, created, version, d, f)) for d, f in deltas]
-        return Response(
-            "".join([*events, wire.event("[DONE]")]), headers=headers, media_type="text/event-stream"
+        answer = Answer(
+            f"{wire.prefix}{uuid.uuid4().hex}", 0, session_id, self._live.answering, recorded=False
         )
+        answer.message, answer.finish = Message("assistant", text), "stop"
+        if not ask.stream:
+            return JSONResponse(wire.whole([answer]), headers=_headers(answer))
+        events = [*wire.begun([answer]), *wire.said(answer, text, []), *wire.ended(answer)]
+        body = "".join([*events, *wire.closed([answer])])
+        return Response(body, headers=_headers(answer), media_type="text/event-stream")
+
+
+def _check_talk(ask: Ask, history: list[Message]) -> None:
+    """Raises BadRequest if there is nothing to answer."""
+    if not (history or ask.prompts):
+        raise BadRequest("messages hold only commands and their answers", "messages")
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    session = {"X-Session-Id": session_ids.to_header(answer.session_id)} if answer.session_id else {}
+    return {**session, "X-Nightschool-Version": answer.version}
 
 
 def _session_header(request: Request) -> str | None:
-    session_id = request.headers.get("x-session-id")
-    if session_id is not None and not _SESSION_ID.fullmatch(session_id):
-        raise BadRequest("X-Session-Id: 1 to 200 letters, digits or any of . _ : @ -", "X-Session-Id")
-    return session_id
+    name = next((name for name in _SESSION_HEADERS if name in request.headers), None)
+    return session_ids.checked(session_ids.from_header(request.headers[name]), name) if name else None
 
 
 async def _disconnected(request: Request) -> None:

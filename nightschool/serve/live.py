@@ -30,7 +30,7 @@ class LiveModel:
 
     async def resolve(self, name: str) -> str:
         """The version that answers requests for model `name`, loaded. Raises ModelNotFound, VersionError."""
-        if name in (LIVE, files.STEM, self._engine.name):
+        if name in (LIVE, files.STEM, self._engine.name, *self._engine.aliases):
             await self.follow()
             return self._touch(self.answering)
         if name != BASE and name not in self._loaded:

@@ -12,20 +12,26 @@ _BROKEN = "\ufffd"  # what a tokenizer decodes an incomplete character to
 class TextStream:
     """Takes tokens by `push`, then `close`; both return the text that has become certain.
 
-    `text` is all certain text so far; `stopped` says whether it ended at a stop string. With `hold_calls`,
-    the text from the first tool call on is never returned, because it is not meant for the reader.
+    `text` is all certain text so far; `stopped_at` is the stop string at which it ended. With `hold_calls`,
+    the text from the first tool call on is never returned, because it is not meant for the reader. `before`
+    are tokens that the text goes on from.
     """
 
     def __init__(
-        self, decode: Callable[[Sequence[int]], str], stops: Sequence[str] = (), *, hold_calls: bool = False
+        self,
+        decode: Callable[[Sequence[int]], str],
+        stops: Sequence[str] = (),
+        *,
+        hold_calls: bool = False,
+        before: Sequence[int] = (),
     ) -> None:
         self._decode, self._stops, self._hold_calls = decode, stops, hold_calls
-        self._tokens: list[int] = []
-        self._decoded = 0  # tokens decoded so far
+        self._tokens = list(before)
+        self._decoded = len(before)  # tokens decoded so far
         self._context = 0  # where the tokens begin that are decoded again, as context
         self._raw = ""  # decoded so far
         self.sent = 0  # characters of `text` that were returned
-        self.stopped = False
+        self.stopped_at: str | None = None
 
     @property
     def text(self) -> str:
@@ -47,17 +53,18 @@ class TextStream:
         """Decode the new tokens after a few old ones, as a token's text can depend on the token before it."""
         before = self._decode(self._tokens[self._context : self._decoded])
         after = self._decode(self._tokens[self._context :])
-        if self.stopped or (after.endswith(_BROKEN) and not final):
+        if self.stopped_at or (after.endswith(_BROKEN) and not final):
             return
         self._raw += after[len(before) :]
         self._context, self._decoded = self._decoded, len(self._tokens)
-        ends = [at for stop in self._stops if (at := self._raw.find(stop)) >= 0]
+        ends = [(at, stop) for stop in self._stops if (at := self._raw.find(stop)) >= 0]
         if ends:
-            self._raw, self.stopped = self._raw[: min(ends)], True
+            end, self.stopped_at = min(ends)
+            self._raw = self._raw[:end]
 
     def _release(self, *, final: bool) -> str:
         end = len(self._raw)
-        if not (final or self.stopped):
+        if not (final or self.stopped_at):
             end -= max((_overlap(self._raw, stop) for stop in self._stops), default=0)
         if self._hold_calls:
             end = min(end, self._call_start(final))

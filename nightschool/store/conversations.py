@@ -1,76 +1,37 @@
-"""Recording sessions: which session a request continues, and which of its turns are new.
+"""Recording sessions: which session a request belongs to, and which of its turns are new.
 
-All functions run inside a transaction of the caller.
+A session stays one session whatever its client sends of it: all of it (with an edited turn, or for another
+answer, too), a window of its last turns, or only what is new. `store.identity` says what counts as the same
+turn, `store.meeting` what becomes of the recorded turns.
+
+- With a session id, a request belongs to that session. Turns that differ at their own place are superseded by
+  the client's. A window supersedes nothing, and what has nothing in common with the session goes on with it.
+  (A first message that is sent again alone is taken for a wish for another answer, though it may come from a
+  client that sends only what is new and repeats itself: the two look the same.)
+- Without one, it belongs to the session that it continues (`store.finding`), or to a new one.
+- A request about a conversation (`store.helpers`) is not part of it: whatever id it came with, and whichever
+  of the two is recorded first, it is a session of its own, with the source `helper`. Once somebody goes on
+  with such a session, or rates it, it is one like any other.
+
+Superseded turns are not deleted. All functions run inside a transaction of the caller.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session as Orm
 
 from nightschool.errors import NotFound
+from nightschool.store import helpers, identity
 from nightschool.store.engine import now
-from nightschool.store.schema import SessionRow, TurnRow
-from nightschool.types import Message, Tools
-
-ROOT = ""  # the chain before the first message
-
-
-def link(chain: str, message: Message) -> str:
-    """The hash of the conversation with hash `chain`, continued by `message`.
-
-    It identifies the conversation. Clients trim answers, so whitespace at both ends is left out.
-    """
-    data = {**message.to_json(), "content": message.content.strip()}
-    return hashlib.sha256((chain + json.dumps(data, sort_keys=True)).encode()).hexdigest()
-
-
-def chains(messages: Sequence[Message]) -> list[str]:
-    """The hash of each beginning of a conversation, the shortest first."""
-    out, chain = [], ROOT
-    for message in messages:
-        chain = link(chain, message)
-        out.append(chain)
-    return out
-
-
-def turns(orm: Orm, session_id: str, at: str | None = None) -> Sequence[TurnRow]:
-    """The turns that the session consists of now, or consisted of at the time `at`, in order."""
-    query = select(TurnRow).where(TurnRow.session_id == session_id)
-    if at is None:
-        query = query.where(TurnRow.superseded_at.is_(None))
-    else:
-        still = or_(TurnRow.superseded_at.is_(None), TurnRow.superseded_at > at)
-        query = query.where(TurnRow.created_at <= at, still)
-    return orm.scalars(query.order_by(TurnRow.position)).all()
-
-
-def find_session(orm: Orm, history: Sequence[Message], user: str | None) -> str | None:
-    """The id of the session of this user that `history` continues, or None.
-
-    All current turns of such a session are a beginning of `history` that ends with an answer. Of several,
-    the longest is taken, and of these the newest.
-    """
-    beginnings = zip(chains(history), history, strict=True)
-    answered = [chain for chain, message in beginnings if message.role == "assistant"]
-    if not answered:
-        return None
-    rows = orm.scalars(
-        select(TurnRow)
-        .join(SessionRow)
-        .where(TurnRow.chain.in_(answered), TurnRow.superseded_at.is_(None), SessionRow.user == user)
-        .order_by(TurnRow.position.desc(), TurnRow.id.desc())
-    )
-    for row in rows:
-        if len(turns(orm, row.session_id)) == row.position + 1:  # it is the last turn
-            return row.session_id
-    return None
+from nightschool.store.finding import find_session, messages_of, recent_exchanges, turns
+from nightschool.store.meeting import Turn, merged, unrelated
+from nightschool.store.schema import FeedbackRow, SessionRow, SignalRow, TurnRow
+from nightschool.types import HELPER, Message, Tools
 
 
 def append(
@@ -78,58 +39,23 @@ def append(
     *,
     session_id: str | None,
     user: str | None,
-    messages: Sequence[Message],
+    history: Sequence[Message],
     tools: Tools,
     source: str,
-    answer: dict[str, Any] | None = None,
+    answer: Message | None = None,
+    details: dict[str, Any] | None = None,
 ) -> str:
-    """Make `messages` the current turns of a session, and return the session's id.
-
-    `answer` holds the columns of the last message if the model has just answered it: response id, version,
-    tokens and log-probabilities. Without a session id, such an answer goes to the session that the messages
-    before it continue, or else to a new session.
-
-    If the messages differ from what is recorded (the user edited or regenerated an answer), the recorded
-    turns from there on are superseded, not deleted. The same holds for a client that sends a session id but
-    only the newest message: what it sends is the conversation.
+    """Record a conversation, and the answer that the model has just given to it, in the session that they
+    belong to, and return its id. `details` are the answer's columns: response id, version, tokens and
+    log-probabilities.
     """
-    if session_id is None:
-        session_id = find_session(orm, messages[:-1], user) if answer is not None else None
-    session_id = session_id or f"s_{uuid.uuid4().hex[:16]}"
-    _touch(orm, session_id, user, tools, source)
+    session_id, source = _place(orm, session_id, history, user, source)
+    row = _touched(orm, session_id, user, tools, source)
+    if row.source == HELPER and any(message.role == "assistant" for message in history):
+        row.source = source
     recorded = turns(orm, session_id)
-    hashes = chains(messages)
-    same = 0
-    while same < min(len(recorded), len(hashes)) and recorded[same].chain == hashes[same]:
-        same += 1
-    rewrite(recorded[:same], messages[:same])
-    if answer and same == len(messages):  # an answer that repeats the recorded one is a new turn, too
-        same -= 1
-    stale = [row.id for row in recorded[same:]]
-    orm.execute(update(TurnRow).where(TurnRow.id.in_(stale)).values(superseded_at=now()))
-    for i in range(same, len(messages)):
-        details = answer if answer and i == len(messages) - 1 else {}
-        orm.add(
-            TurnRow(
-                session_id=session_id,
-                position=i,
-                message=messages[i].to_json(),
-                chain=hashes[i],
-                created_at=now(),
-                **details,
-            )
-        )
+    _write(orm, session_id, recorded, merged(messages_of(recorded), history, answer), details or {})
     return session_id
-
-
-def rewrite(recorded: Sequence[TurnRow], messages: Sequence[Message]) -> None:
-    """Give turns that differ from the client's only in whitespace the client's text.
-
-    Their tokens stay the ones that the model sampled.
-    """
-    for row, message in zip(recorded, messages, strict=False):
-        if row.message != message.to_json():
-            row.message = message.to_json()
 
 
 def session_row(orm: Orm, session_id: str) -> SessionRow:
@@ -140,8 +66,44 @@ def session_row(orm: Orm, session_id: str) -> SessionRow:
     return row
 
 
-def _touch(orm: Orm, session_id: str, user: str | None, tools: Tools, source: str) -> None:
-    """Create the session, or update its time and its tools, if there are new ones."""
+def _place(
+    orm: Orm, session_id: str | None, history: Sequence[Message], user: str | None, source: str
+) -> tuple[str, str]:
+    """The id of the session that a request belongs to, and its source."""
+    session_id = session_id or find_session(orm, history, user) or _new_id()
+    recorded = messages_of(turns(orm, session_id))
+    if recorded and not unrelated(recorded, history):
+        return session_id, source
+    if helpers.asks_about_any(history, recent_exchanges(orm)) or helpers.asks_about(history, recorded):
+        return _new_id() if recorded else session_id, HELPER
+    if recorded and helpers.asks_about(recorded[:-1], history):
+        _set_aside(orm, session_id)
+    return session_id, source
+
+
+def _set_aside(orm: Orm, session_id: str) -> None:
+    """Make a session of its own, whose source is `helper`, of all that is recorded under this id, unless
+    somebody has judged it."""
+    for judged in (FeedbackRow, SignalRow):
+        if orm.scalar(select(exists().where(judged.session_id == session_id))):
+            return
+    row = session_row(orm, session_id)
+    other = SessionRow(
+        id=_new_id(),
+        scope=row.scope,
+        user=row.user,
+        source=HELPER,
+        tools=row.tools,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+    orm.add(other)
+    orm.flush()
+    orm.execute(update(TurnRow).where(TurnRow.session_id == session_id).values(session_id=other.id))
+
+
+def _touched(orm: Orm, session_id: str, user: str | None, tools: Tools, source: str) -> SessionRow:
+    """The session's row, created, or with its time and, if there are new ones, its tools updated."""
     row = orm.get(SessionRow, session_id)
     if row is None:
         stamp = now()
@@ -153,3 +115,44 @@ def _touch(orm: Orm, session_id: str, user: str | None, tools: Tools, source: st
         row.updated_at = now()
         row.tools = list(tools) or row.tools
     orm.flush()
+    return row
+
+
+def _write(
+    orm: Orm, session_id: str, recorded: Sequence[TurnRow], current: Sequence[Turn], details: dict[str, Any]
+) -> None:
+    """Let the session consist of these turns; `details` are columns of the last one."""
+    stamp = now()
+    kept = {turn.kept for turn in current}
+    for i, row in enumerate(recorded):
+        if i not in kept:
+            row.superseded_at = stamp
+    places = _positions(recorded, current)
+    found = identity.hashes(turn.message for turn in current)
+    for turn, position, (chain, exchange) in zip(current, places, found, strict=True):
+        if turn.kept is None:
+            row = TurnRow(session_id=session_id, position=position, created_at=stamp)
+            orm.add(row)
+        else:
+            row = recorded[turn.kept]
+        row.message, row.chain, row.exchange = turn.message.to_json(), chain, exchange
+    for column, value in details.items():
+        setattr(row, column, value)
+
+
+def _positions(recorded: Sequence[TurnRow], current: Sequence[Turn]) -> list[int]:
+    """Where each turn stands in its session. Positions only grow from turn to turn. A turn that is kept has
+    the one it had, and a new one that of the turn in whose place it stands; those before them count down."""
+    known = [turn.place if turn.kept is None else turn.kept for turn in current]
+    wanted = [None if i is None else recorded[i].position for i in known]
+    before = next((n for n, position in enumerate(wanted) if position is not None), 0)
+    last = (wanted[before] or 0) - before - 1 if wanted else 0
+    out = []
+    for position in wanted:
+        last = last + 1 if position is None else max(last + 1, position)
+        out.append(last)
+    return out
+
+
+def _new_id() -> str:
+    return f"s_{uuid.uuid4().hex[:16]}"

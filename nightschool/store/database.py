@@ -21,14 +21,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Orm]:
         """A transaction that is durable when the block ends, and undone if the block raises."""
-        with explained(str(self._engine.url)), Orm(self._engine) as orm, orm.begin():
+        with explained(self._engine.url), Orm(self._engine) as orm, orm.begin():
             yield orm
 
     @contextmanager
     def reading(self) -> Iterator[Orm]:
         """A transaction that sees one consistent state and takes no write lock."""
         engine = self._engine.execution_options(reading=True)
-        with explained(str(self._engine.url)), Orm(engine) as orm, orm.begin():
+        with explained(self._engine.url), Orm(engine) as orm, orm.begin():
             yield orm
 
     def close(self) -> None:

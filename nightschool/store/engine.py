@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from nightschool.errors import StoreError
@@ -22,8 +22,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def open_engine(url: str) -> Engine:
-    """Connect to the database at an SQLAlchemy URL and run the missing migrations. Raises StoreError."""
+def open_engine(url: URL) -> Engine:
+    """Connect to a database and run the missing migrations. Raises StoreError."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _pragmas)
@@ -36,7 +36,8 @@ def open_engine(url: str) -> Engine:
 def migrate(engine: Engine, to: str = "head") -> None:
     """Run the missing migrations up to revision `to`."""
     config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    migrations = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", migrations.replace("%", "%%"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, to)
@@ -56,10 +57,10 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _one_at_a_time(url: str) -> Iterator[None]:
+def _one_at_a_time(url: URL) -> Iterator[None]:
     """Hold a file lock, so that two processes that open a new home together do not both create its tables."""
-    database = make_url(url).database
-    if not url.startswith("sqlite") or not database or database == ":memory:":
+    database = url.database
+    if url.get_backend_name() != "sqlite" or not database or database == ":memory:":
         yield
         return
     with Path(f"{database}.lock").open("w") as lock:
@@ -68,9 +69,9 @@ def _one_at_a_time(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained(url: str) -> Iterator[None]:
+def explained(url: URL) -> Iterator[None]:
     """Turn errors of the database and the disk into StoreError, whose one line says what to do."""
-    where = make_url(url).database
+    where = url.database
     try:
         yield
     except DatabaseError as e:

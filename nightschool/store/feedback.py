@@ -12,8 +12,9 @@ from nightschool.errors import BadRequest, NotFound
 from nightschool.store import conversations
 from nightschool.store.database import Database, columns
 from nightschool.store.engine import now
+from nightschool.store.finding import turns
 from nightschool.store.schema import FeedbackRow, SignalRow, TurnRow
-from nightschool.types import Feedback, Message, Signal
+from nightschool.types import HELPER, Feedback, Message, Signal
 
 
 class FeedbackLog:
@@ -25,6 +26,7 @@ class FeedbackLog:
     def rate(self, feedback: Feedback) -> bool:
         """Add a rating. Returns whether it was new: False if it has been sent before.
 
+        A session that a client made by itself is one like any other from then on: somebody has read it.
         Raises NotFound if there is no such session, and BadRequest if its id is taken by other feedback.
         """
         row = FeedbackRow(
@@ -35,7 +37,9 @@ class FeedbackLog:
             created_at=feedback.created_at or now(),
         )
         with self._database.writing() as orm:
-            conversations.session_row(orm, feedback.session_id)
+            session = conversations.session_row(orm, feedback.session_id)
+            if session.source == HELPER:
+                session.source = "api"
             return _add_once(orm, row)
 
     def signal(self, signal: Signal) -> bool:
@@ -117,7 +121,9 @@ def signals(orm: Orm, session_id: str) -> list[Signal]:
     )
     query = select(SignalRow, TurnRow, current).outerjoin(TurnRow, response).outerjoin(current, in_its_place)
     query = query.where(SignalRow.session_id == session_id, SignalRow.retracted_at.is_(None))
-    return [_signal(*rows) for rows in orm.execute(query.order_by(SignalRow.number))]
+    rows = orm.execute(query.order_by(SignalRow.number)).all()
+    places = {turn.id: i for i, turn in enumerate(turns(orm, session_id))} if rows else {}
+    return [_signal(row, turn, now_there, places) for row, turn, now_there in rows]
 
 
 def _add_once(orm: Orm, row: FeedbackRow | SignalRow) -> bool:
@@ -146,11 +152,12 @@ def _feedback(row: FeedbackRow) -> Feedback:
     return Feedback(row.id, row.session_id, row.rating, row.comment, row.created_at, retracted)
 
 
-def _signal(row: SignalRow, turn: TurnRow | None, current: TurnRow | None) -> Signal:
-    """`turn` is the response that the signal is about, `current` the turn that is in its place now."""
+def _signal(row: SignalRow, turn: TurnRow | None, current: TurnRow | None, places: dict[int, int]) -> Signal:
+    """`turn` is the response that the signal is about, `current` the turn that is in its place now, `places`
+    are the session's turns by id."""
     position = None
     if current and (current is turn or (row.signal == "edited" and _says(current, row.text))):
-        position = current.position
+        position = places[current.id]
     return Signal(
         row.id, row.session_id, row.response_id, row.signal, row.text, row.comment, row.created_at, position
     )

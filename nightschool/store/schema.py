@@ -39,7 +39,11 @@ class SessionRow(Base):
 
 
 class TurnRow(Base):
-    """One message of a session. `chain` is the hash of the conversation up to and including it."""
+    """One message of a session. Positions only grow within a session; `store.identity` makes the hashes.
+
+    chain     of the conversation up to and including it, but for system turns
+    exchange  of an answer and the turn before it
+    """
 
     __tablename__ = "turns"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -47,6 +51,7 @@ class TurnRow(Base):
     position: Mapped[int]
     message: Mapped[dict[str, Any]]
     chain: Mapped[str]
+    exchange: Mapped[str | None]
     response_id: Mapped[str | None]
     version: Mapped[str | None]
     token_ids: Mapped[list[Any] | None] = mapped_column(JSON)
@@ -56,6 +61,7 @@ class TurnRow(Base):
     __table_args__ = (
         Index("ix_turns_session", "session_id", "position"),
         Index("ix_turns_chain", "chain"),
+        Index("ix_turns_exchange", "exchange"),
         Index("ix_turns_response", "response_id"),
     )
 

@@ -15,8 +15,9 @@ from nightschool.store import conversations
 from nightschool.store.database import Database, columns
 from nightschool.store.engine import now
 from nightschool.store.feedback import newest_rating, newest_ratings, signals
+from nightschool.store.finding import find_session, messages_of, turns
 from nightschool.store.schema import FeedbackRow, SessionRow, SignalRow, SkippedRow, TurnRow
-from nightschool.types import SHARED, Message, Session, Signal, Skipped, Tools
+from nightschool.types import HELPER, SHARED, Message, Session, Signal, Skipped, Tools
 
 
 class Sessions:
@@ -41,8 +42,8 @@ class Sessions:
     ) -> str:
         """Record an answer and the conversation before it, and return the session's id. Raises StoreError.
 
-        `tokens` are the sampled ones, `logprobs` their log-probabilities (nats). Without a session id, the
-        session is the one that `history` continues, or a new one (`conversations.append`).
+        `tokens` are the sampled ones, `logprobs` their log-probabilities (nats). Which session that is, says
+        `store.conversations`.
         """
         details = {
             "response_id": response_id,
@@ -55,10 +56,11 @@ class Sessions:
                 orm,
                 session_id=session_id,
                 user=user,
-                messages=[*history, answer],
+                history=history,
                 tools=tools,
                 source=source,
-                answer=details,
+                answer=answer,
+                details=details,
             )
 
     def get(self, session_id: str) -> Session:
@@ -76,16 +78,18 @@ class Sessions:
                 orm, conversations.session_row(orm, session_id), rating.created_at if rating else None
             )
 
-    def all(self, scope: str = SHARED) -> list[Session]:
-        """All sessions of a scope, newest first."""
+    def all(self, scope: str = SHARED, *, helpers: bool = False) -> list[Session]:
+        """All sessions of a scope, newest first. `helpers`: also those that clients made by themselves."""
         with self._database.reading() as orm:
             query = select(SessionRow).where(SessionRow.scope == scope).order_by(SessionRow.created_at.desc())
+            if not helpers:
+                query = query.where(SessionRow.source != HELPER)
             current = select(TurnRow).join(SessionRow).where(TurnRow.superseded_at.is_(None))
-            turns = defaultdict(list)
+            said = defaultdict(list)
             for turn in orm.scalars(current.where(SessionRow.scope == scope).order_by(TurnRow.position)):
-                turns[turn.session_id].append(turn)
+                said[turn.session_id].append(turn)
             ratings = newest_ratings(orm)
-            return [_assembled(row, turns[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
+            return [_assembled(row, said[row.id], ratings.get(row.id)) for row in orm.scalars(query)]
 
     def count(self) -> int:
         """Number of sessions in all scopes."""
@@ -99,12 +103,13 @@ class Sessions:
 
         These are the good ones, the bad ones whose rating has a comment, and the unrated ones with an answer
         that was accepted, edited, or rejected with a comment. If `among` is not empty, only its sessions are
-        considered; those in `without` never are.
+        considered; those in `without` never are, nor those that clients made by themselves.
         """
         rating = _newest("rating")
         judged = or_(rating == "good", and_(rating == "bad", func.coalesce(_newest("comment"), "") != ""))
         query = select(SessionRow.id, rating).where(
             SessionRow.scope == scope,
+            SessionRow.source != HELPER,
             or_(judged, and_(rating.is_(None), _signalled(true()))),
             SessionRow.id.not_in(list(without)),
         )
@@ -116,10 +121,12 @@ class Sessions:
 
     def unwanted(self, scope: str = SHARED) -> list[Session]:
         """Sessions with answers that nobody wants, newest first: those rated bad without a comment, and those
-        with a rejected answer."""
+        with a rejected answer; none that a client made by itself."""
         bad = and_(_newest("rating") == "bad", func.coalesce(_newest("comment"), "") == "")
         query = select(SessionRow).where(
-            SessionRow.scope == scope, or_(bad, _signalled(SignalRow.signal == "rejected"))
+            SessionRow.scope == scope,
+            SessionRow.source != HELPER,
+            or_(bad, _signalled(SignalRow.signal == "rejected")),
         )
         with self._database.reading() as orm:
             return [_session(orm, row) for row in orm.scalars(query.order_by(SessionRow.created_at.desc()))]
@@ -127,15 +134,27 @@ class Sessions:
     def of_response(self, response_id: str) -> str:
         """The id of the session that holds a response. Raises NotFound."""
         with self._database.reading() as orm:
-            session_id = orm.scalar(select(TurnRow.session_id).where(TurnRow.response_id == response_id))
-        if session_id is None:
-            raise NotFound(f"there is no response {response_id}")
-        return session_id
+            return _answer(orm, response_id).session_id
+
+    def answer(self, response_id: str) -> Message:
+        """What a response said, also if it was edited or regenerated since. Raises NotFound."""
+        with self._database.reading() as orm:
+            return Message.from_json(_answer(orm, response_id).message)
+
+    def up_to(self, response_id: str) -> tuple[tuple[Message, ...], str | None]:
+        """The conversation as it was when a response was given, which ends it, and the id of the session that
+        goes on from there: None if that has gone on in another way already. Raises NotFound."""
+        with self._database.reading() as orm:
+            answer = _answer(orm, response_id)
+            then = turns(orm, answer.session_id, answer.created_at)
+            newest = turns(orm, answer.session_id)[-1]
+            messages = tuple(messages_of([t for t in then if t.position <= answer.position]))
+            return messages, answer.session_id if newest.id == answer.id else None
 
     def find(self, history: Sequence[Message], user: str | None) -> str | None:
-        """The id of the session that a conversation continues, or None (`conversations.find_session`)."""
+        """The id of the session that a conversation continues, or None (`finding.find_session`)."""
         with self._database.reading() as orm:
-            return conversations.find_session(orm, history, user)
+            return find_session(orm, history, user)
 
     def sync(
         self, session_id: str | None, history: Sequence[Message], user: str | None, tools: Tools = ()
@@ -147,16 +166,11 @@ class Sessions:
         what is recorded takes no turns back.
         """
         with self._database.writing() as orm:
-            session_id = session_id or conversations.find_session(orm, history, user)
-            recorded = conversations.turns(orm, session_id) if session_id else []
-            same = [turn.chain for turn in recorded[: len(history)]] == conversations.chains(history)
-            if not history or same:
-                conversations.rewrite(recorded, history)
+            session_id = session_id or find_session(orm, history, user)
+            if not any(m.role == "assistant" for m in history) and (not history or session_id is None):
                 return session_id
-            if session_id is None and not any(m.role == "assistant" for m in history):
-                return None
             return conversations.append(
-                orm, session_id=session_id, user=user, messages=history, tools=tools, source="api"
+                orm, session_id=session_id, user=user, history=history, tools=tools, source="api"
             )
 
     def add(
@@ -173,11 +187,10 @@ class Sessions:
         with self._database.writing() as orm:
             if orm.get(SessionRow, session_id) is None:
                 conversations.append(
-                    orm, session_id=session_id, user=user, messages=messages, tools=tools, source="import"
+                    orm, session_id=session_id, user=user, history=messages, tools=tools, source="import"
                 )
                 return session_id, True
-            recorded = tuple(Message.from_json(t.message) for t in conversations.turns(orm, session_id))
-            if recorded != tuple(messages):
+            if messages_of(turns(orm, session_id)) != list(messages):
                 raise BadRequest(f"session {session_id} exists already with other messages", "id")
         return session_id, False
 
@@ -195,14 +208,22 @@ class Sessions:
             ]
 
 
+def _answer(orm: Orm, response_id: str) -> TurnRow:
+    """The turn that holds a response. Raises NotFound."""
+    row = orm.scalar(select(TurnRow).where(TurnRow.response_id == response_id))
+    if row is None:
+        raise NotFound(f"there is no response {response_id}")
+    return row
+
+
 def _session(orm: Orm, row: SessionRow, at: str | None = None) -> Session:
-    return _assembled(row, conversations.turns(orm, row.id, at), newest_rating(orm, row.id))
+    return _assembled(row, turns(orm, row.id, at), newest_rating(orm, row.id))
 
 
-def _assembled(row: SessionRow, turns: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
+def _assembled(row: SessionRow, said: Sequence[TurnRow], rating: FeedbackRow | None) -> Session:
     return Session(
         id=row.id,
-        messages=tuple(Message.from_json(t.message) for t in turns),
+        messages=tuple(messages_of(said)),
         tools=tuple(row.tools),
         user=row.user,
         source=row.source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from nightschool.errors import StoreError
 from nightschool.store.database import Database
@@ -32,7 +32,7 @@ class Store:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise StoreError(f"cannot create {home} ({e.strerror}): set NIGHTSCHOOL_HOME to a folder") from e
-        return cls(open_engine(f"sqlite:///{home / 'nightschool.db'}"), home)
+        return cls(open_engine(URL.create("sqlite", database=str(home.absolute() / "nightschool.db"))), home)
 
     def close(self) -> None:
         self._database.close()

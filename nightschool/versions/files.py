@@ -21,6 +21,8 @@ STEM = "nightschool"  # of the versions' names; a request for this name means th
 PROVENANCE = "provenance.json"
 ATTEST = "attest.json"
 LESSONS = "lessons.json"
+ADAPTER = "adapter_config.json"
+BASE_MODEL = "base"  # the folder of an exported version that holds its base model
 
 
 def root(home: Path) -> Path:
@@ -91,13 +93,39 @@ def provenance(directory: Path) -> dict[str, Any]:
     return data
 
 
-def export(directory: Path, target: Path) -> None:
-    """Verify a version and copy it to `target`, a new or empty directory. Raises VersionError."""
+def base_model(directory: Path) -> str | None:
+    """The setting `model.id` with which a version was trained, if that is on record. Raises VersionError."""
+    found: str | None = provenance(directory).get("config", {}).get("model", {}).get("id")
+    return found
+
+
+def export(
+    directory: Path,
+    target: Path,
+    *,
+    base: str | None = None,
+    model: Path | None = None,
+    lessons: bool = False,
+) -> None:
+    """Verify a version and copy it to `target`, a new or empty directory. Raises VersionError.
+
+    Its adapter names `base` as the model that it is for, or a copy of the folder `model` that goes with it.
+    What holds texts of sessions, as text or as tokens, goes with it only if `lessons`.
+    """
     verify(directory)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise VersionError(f"{target} exists already: name a new directory")
+    private = shutil.ignore_patterns(*(() if lessons else (LESSONS, ATTEST)))
     try:
-        shutil.copytree(directory, target, dirs_exist_ok=True)
+        shutil.copytree(directory, target, ignore=private, dirs_exist_ok=True)
+        if model:
+            shutil.copytree(model, target / BASE_MODEL)
+            base = str(target.absolute() / BASE_MODEL)  # PEFT takes a path as seen from where it runs
+        if base:
+            write_json(target / ADAPTER, {**read_json(target / ADAPTER), "base_model_name_or_path": base})
+        write_json(target / PROVENANCE, {**provenance(target), "sha256": checksums(target)})
+    except shutil.Error as e:
+        raise VersionError(f"cannot write {target}: {e.args[0][0][2]}") from e
     except OSError as e:
         raise VersionError(disk_message(e, target)) from e
 

@@ -12,9 +12,9 @@ import pytest
 from nightschool.cli.common import FAILED, NOTHING, PROMOTED, REJECTED, USAGE
 from nightschool.cli.main import main
 from nightschool.store import Store
-from nightschool.types import BASE, Feedback
+from nightschool.types import BASE, Feedback, Message
 from nightschool.versions import files
-from tests.helpers import QUICK, SUM, attested, like, promote, scripted_version
+from tests.helpers import QUICK, SUM, attested, like, promote, scripted_version, turns
 
 COMMANDS = (
     *("serve", "chat", "import", "sessions", "good", "bad", "undo", "lessons", "dream"),
@@ -100,6 +100,35 @@ def test_a_bad_line_is_named_and_the_good_ones_go_in(run: Run, tmp_path: Path) -
     assert [line[:7] for line in ran.err.splitlines()] == ["line 2:", "line 3:"]
 
 
+def test_what_others_wrote_is_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
+    name = "run[/1]\u202e"
+    said = [{"role": "user", "content": "[red]x[/red] [/INST] \x1b[2J"}, TURNS[1]]
+    run("import", write(tmp_path / "s.jsonl", {"id": name, "messages": said}))
+    assert r"[red]x[/red] [/INST] \x1b[2J" in run("sessions").out
+    assert r"run[/1]\u202e is good" in run("good", name).out
+    assert run("undo", name).code == 0
+    one_line(run("good", "[/b]\x1b[2J"), r"there is no session [/b]\x1b[2J")
+    bad = run("import", write(tmp_path / "b.jsonl", {"[/x]\x1b[2J": 1}))
+    assert r"unknown: [/x]\x1b[2J" in bad.err
+
+
+def test_helpers_are_listed_on_request(run: Run, store: Store) -> None:
+    for name, said in {"chat": "How many?", "title": "USER: How many?\nASSISTANT: Two.\nName it."}.items():
+        store.sessions.record(
+            session_id=name,
+            user=None,
+            history=turns(said),
+            answer=Message("assistant", "Two."),
+            response_id=name,
+            version=BASE,
+        )
+    assert [s["id"] for s in run("sessions", "--json").json] == ["chat"]
+    assert {s["id"]: s["source"] for s in run("sessions", "--helpers", "--json").json} == {
+        "chat": "api",
+        "title": "helper",
+    }
+
+
 @pytest.mark.parametrize("command", ["good", "bad", "undo"])
 def test_an_unknown_session_is_one_line(run: Run, command: str) -> None:
     one_line(run(command, "nobody"), "there is no session nobody")
@@ -119,6 +148,14 @@ def test_wrong_usage(run: Run, tmp_path: Path) -> None:
     one_line(run("export", "base", str(tmp_path / "x")), "nothing to export")
     assert run("dream", "--nonsense").code == USAGE
     assert run("import").code == USAGE
+
+
+@pytest.mark.parametrize("command", ["sessions", "versions", "doctor"])
+def test_a_wrong_variable_is_an_error_with_every_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("NIGHTSCHOOL_SERVE__PROT", "1")
+    one_line(run(command), "setting serve.prot: there is no such setting")
 
 
 def test_nothing_to_learn_is_exit_3(run: Run) -> None:
@@ -153,8 +190,16 @@ def test_a_whole_day_on_the_tiny_model(
     assert len(set(answers)) == 3
     one_line(run("eval", cases, "--with-session", "nobody"), "there is no session nobody")
 
-    assert run("export", "live", str(tmp_path / "out"), "--json").json["version"] == "nightschool@1"
+    exported = run("export", "live", str(tmp_path / "out"), "--with-base", "--json")
+    assert exported.json["version"] == "nightschool@1"
     files.verify(tmp_path / "out")
+    from peft import AutoPeftModelForCausalLM
+
+    loaded = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "out")  # by the base model that it names
+    assert loaded.active_adapters == ["default"]
+    run("export", "live", str(tmp_path / "bare"))
+    named = files.read_json(tmp_path / "bare" / files.ADAPTER)["base_model_name_or_path"]
+    assert named == tiny_settings[tiny_settings.index("--model.id") + 1]
     one_line(run("export", "live", str(tmp_path / "out")), "exists already", code=FAILED)
     assert run("rollback", "--json").json == {"live": BASE, "was": "nightschool@1"}
     assert store.versions.live() == BASE

@@ -1,5 +1,7 @@
 """Edits, rejections, comments: what they make of a session."""
 
+from dataclasses import replace
+
 from nightschool.lessons.build import build_lesson
 from nightschool.lessons.feedback import JudgedSession, apply_feedback, together, unwanted_answers
 from nightschool.types import Message, Session, Signal
@@ -33,6 +35,13 @@ def test_nothing_said_changes_nothing() -> None:
     assert apply_feedback(session(), [signal(None, "rejected")]).rejected == frozenset()  # that turn is gone
 
 
+def test_a_comment_on_a_good_session_corrects_nothing() -> None:
+    praised = apply_feedback(session(comment="thanks, but shorter"))
+    assert praised == apply_feedback(session(comment="thanks, but shorter"), [signal(1, "accepted")])
+    assert (praised.session.messages, praised.rejected, praised.comments) == (TURNS, frozenset(), frozenset())
+    assert known(praised) == known(apply_feedback(session()))
+
+
 def test_an_edited_answer_is_what_the_user_made_of_it() -> None:
     found = apply_feedback(session(), [signal(1, "edited", "INV-20: Acme Ltd")])
     assert found.session.messages[1].content == "INV-20: Acme Ltd"
@@ -57,6 +66,20 @@ def test_a_bad_session_teaches_through_its_comment() -> None:
     )
     asked = {p.messages[-1].content for p in lesson.practice if p.kind == "recorded"}
     assert asked == {TURNS[0].content, TURNS[2].content}  # the comment is no request
+
+
+def test_an_imported_answer_of_weight_0_is_neither_learned_nor_unwanted() -> None:
+    weightless = (TURNS[0], replace(TURNS[1], weight=0), *TURNS[2:])
+    found = apply_feedback(replace(session(), messages=weightless))
+    lesson = build_lesson(found.session, seed=0, variations=8, held_back=2, rejected=found.rejected)
+    own = [p for p in lesson.practice if p.kind != "varied"]
+    assert {p.messages[-1] for p in own} == {TURNS[2]}
+    assert weightless[:3] in {p.messages for p in own}  # it is still what was said before
+    assert (TURNS[0].content, "its answer has weight 0") in {
+        (drop.what, drop.reason) for drop in lesson.drops
+    }
+    assert lesson.readings[0].role == "unknown: its answer has weight 0"
+    assert unwanted_answers(found.session) == []
 
 
 def test_single_answers_that_were_accepted_make_one_lesson() -> None:

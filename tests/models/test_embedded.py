@@ -21,6 +21,15 @@ def test_without_the_wheel_the_error_says_how_to_get_it(monkeypatch: pytest.Monk
     assert list(cache.iterdir()) == []  # no half-made model is left behind
 
 
+def test_what_others_find_the_model_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert embedded.public_name(embedded.NAME) == embedded.HUB
+    assert embedded.public_name("mine") == str(tmp_path / "mine")
+    assert embedded.public_name("org/Name") == "org/Name"
+    assert (embedded.folder("mine"), embedded.folder("org/Name")) == (Path("mine"), None)
+
+
 def test_it_is_converted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> None:
     converted: list[Path] = []
 

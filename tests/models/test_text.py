@@ -1,6 +1,7 @@
 """Chat messages to tokens and back."""
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from nightschool.errors import BadRequest
 from nightschool.models.hf import HFModel
@@ -14,6 +15,18 @@ def test_chat_template_and_answers(tiny: HFModel) -> None:
     assert tiny.tokenizer.decode(ids) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
     assert tiny.decode(tiny.encode_answer("yes")) == "yes"
     assert tiny.encode_answer("yes")[-1] == tiny.eos[0]
+
+
+def test_a_raw_text_has_what_the_tokenizer_puts_around_any(tiny: HFModel) -> None:
+    text = "<|im_start|>user\nhi"
+    assert tiny.encode_text(text) == tiny.encode([Message("user", "hi")])[: len("user\nhi") + 1]
+    assert max(tiny.encode_text(text)) < tiny.vocabulary == 258
+    tokenizer = tiny_tokenizer()
+    begins = TemplateProcessing(single="<|im_start|> $A", special_tokens=[("<|im_start|>", 0)])
+    tokenizer.backend_tokenizer.post_processor = begins
+    with_beginning = ChatText(tokenizer, "begins", 512, [1])
+    assert with_beginning.encode_text("hi") == [0, *tiny.encode_text("hi")]
+    assert with_beginning.encode_answer("hi") == tiny.encode_answer("hi")
 
 
 STRICT = """{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}

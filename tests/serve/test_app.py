@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import openai
 import pytest
@@ -175,6 +176,11 @@ def test_a_refused_version_is_not_live_after_a_restart(serving: Callable[..., Se
     assert first.http.get("/healthz").json()["refused"] is None
 
 
+def test_the_model_answers_to_its_other_names(server: Server) -> None:
+    server.model.aliases = ("org/scripted",)
+    assert server.ask("x", model="org/scripted") == server.ask("x", model="scripted") == "base heard x"
+
+
 def test_models_lists_base_live_and_versions(server: Server, home: Path) -> None:
     add_version(server, home, "n@1")
     assert [m.id for m in server.client.models.list()] == ["live", "base", "n@1"]
@@ -202,8 +208,14 @@ def test_tools_come_back_as_calls(serving: Callable[..., Server]) -> None:
     assert server.store.sessions.all()[0].tools[0]["function"]["name"] == "find"
 
 
-def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[..., Server]) -> None:
-    server = serving(lambda *_: 'Wait. <tool_call>{"name": "find", "arguments": {}}</tool_call>')
+CALL = '<tool_call>{"name": "find", "arguments": {}}</tool_call>'
+
+
+@pytest.mark.parametrize("behind", ["", " Done."])
+def test_tools_stream_as_calls_and_their_text_is_held_back(
+    serving: Callable[..., Server], behind: str
+) -> None:
+    server = serving(lambda *_: f"Wait. {CALL}{behind}")
     chunks = list(
         server.client.chat.completions.create(
             model="live",
@@ -214,7 +226,7 @@ def test_tools_stream_as_calls_and_their_text_is_held_back(serving: Callable[...
     )
     text = "".join(c.choices[0].delta.content or "" for c in chunks)
     (call,) = [call for c in chunks for call in c.choices[0].delta.tool_calls or ()]
-    assert text == "Wait. "
+    assert text == f"Wait. {behind}"
     assert call.function
     assert call.function.name == "find"
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
@@ -251,6 +263,59 @@ def test_what_is_liked_is_what_the_client_shows(server: Server) -> None:
     assert "will be learned" in server.ask("hi", "what I wanted", "/good")
     liked = [s for s in server.store.sessions.all() if s.rating == "good"]
     assert [[m.content for m in s.messages] for s in liked] == [["hi", "what I wanted"]]
+
+
+def test_a_rating_in_the_chat_is_for_the_chat_and_not_for_its_title(server: Server) -> None:
+    """As opencode does: both requests have the chat's id, and the title is asked for last."""
+    said = server.ask("Sort a list", session="ses_1")
+    about = [
+        {"role": "system", "content": "You write titles."},
+        {"role": "user", "content": "Generate a title for this conversation:\n"},
+        {"role": "user", "content": "Sort a list"},
+    ]
+    body = {"model": "live", "messages": about}
+    title = server.http.post("/v1/chat/completions", json=body, headers={"X-Session-Id": "ses_1"})
+    helper = title.headers["x-session-id"]
+    listed = [server.http.get(f"/v1/sessions{query}").json()["data"] for query in ("", "?helpers=true")]
+    assert [s["id"] for s in listed[0]] == ["ses_1"]
+    assert {s["id"]: s["source"] for s in listed[1]} == {"ses_1": "api", helper: "helper"}
+    assert "will be learned" in server.ask("Sort a list", said, " /good thanks", session="ses_1")
+    (liked,) = [s for s in server.store.sessions.all(helpers=True) if s.rating]
+    assert (liked.id, liked.comment, [m.content for m in liked.messages]) == (
+        "ses_1",
+        "thanks",
+        ["Sort a list", said],
+    )
+
+
+def test_a_command_in_parts(server: Server) -> None:
+    said = server.ask("hi", session="mine")
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": said}]
+    parts = [{"type": "text", "text": text} for text in ("/bad ", "too long")]
+    body = {"model": "live", "messages": [*turns, {"role": "user", "content": parts}]}
+    server.http.post("/v1/chat/completions", json=body, headers={"X-Session-Id": "mine"})
+    assert server.store.sessions.get("mine").comment == "too long"
+
+
+@pytest.mark.parametrize("name", ["a b", "größe/日本 🦉", "run[/1]", "what?x=1#2", "%20", "x" * 200])
+def test_a_session_id_is_any_text(server: Server, name: str) -> None:
+    body = {"model": "live", "messages": [{"role": "user", "content": "hi"}]}
+    for sent in (body, {**body, "stream": True}):
+        answer = server.http.post("/v1/chat/completions", json=sent, headers={b"X-Session-Id": name.encode()})
+        assert answer.status_code == 200
+        assert dict(answer.headers.raw)[b"x-session-id"].decode() == name
+    assert server.http.get(f"/v1/sessions/{quote(name, safe='')}").json()["id"] == name
+    rated = server.http.post("/v1/feedback", json={"session_id": name, "rating": "good"})
+    assert rated.json()["session_id"] == name
+    assert [s.id for s in server.store.sessions.all()] == [name]
+
+
+@pytest.mark.parametrize("name", [b"", b"x" * 201, "a\x85b".encode(), "a\u2028b".encode()])
+def test_a_session_id_that_cannot_be_shown_is_refused(server: Server, name: bytes) -> None:
+    body = {"model": "live", "messages": [{"role": "user", "content": "hi"}]}
+    refused = server.http.post("/v1/chat/completions", json=body, headers={b"X-Session-Id": name})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "X-Session-Id")
+    assert server.store.sessions.all() == []
 
 
 def test_commands_stream(server: Server) -> None:
@@ -398,12 +463,6 @@ def test_broken_json_unknown_model_unknown_session(server: Server) -> None:
     assert missing.value.code == "model_not_found"
     assert server.http.get("/v1/sessions/nope").status_code == 404
     assert server.http.get("/nope").json()["error"]["type"] == "invalid_request_error"
-    bad_id = server.http.post(
-        "/v1/chat/completions",
-        json={"model": "live", "messages": [{"role": "user", "content": "x"}]},
-        headers={"X-Session-Id": "a b"},
-    )
-    assert bad_id.status_code == 400
 
 
 def test_too_long_for_the_window(serving: Callable[..., Server]) -> None:

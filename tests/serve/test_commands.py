@@ -17,10 +17,37 @@ from tests.helpers import turns
         ("/bad", Command("bad")),
         ("/bad too\nlong", Command("bad", "too\nlong")),
         ("/dream", Command("dream")),
-        ("/good job", None),
+        ("/Good", Command("good")),
+        ("/good!", Command("good")),
+        ("/BAD. ", Command("bad")),
+        ("/good。", Command("good")),
+        ("/good 👍", Command("good", "👍")),
+        ("/good thanks for the format", Command("good", "thanks for the format")),
+        ("/good, thanks", Command("good", "thanks")),
+        ("/bad: too long", Command("bad", "too long")),
+        ("/Dream now", Command("dream")),
+        (" /good\n\nReply in English.\n", Command("good")),  # aider adds that
+        (" /bad too long\n\nReply in English.\n", Command("bad", "too long")),
+        ("good:", Command("good")),
+        ("Good: thanks", Command("good", "thanks")),
+        ("bad: too long\n\nReply in English.\n", Command("bad", "too long")),
+        ("undo:", Command("undo")),
+        ("Dream:", Command("dream")),
         ("/badly", None),
+        ("/goodbye", None),
+        ("/good/bad", None),
+        ("/good_one", None),
+        ("/good.txt", None),
         ("say /good", None),
-        ("/dream now", None),
+        ("good", None),
+        ("Good!", None),
+        ("good:1", None),
+        ("good: 3, bad: 4", None),
+        ("Good: short.\nBad: wrong.", None),
+        ("There are good: 3, bad: 4", None),
+        ("bad: it fails\n\nTraceback\n  line 1", None),
+        ("dream: I could fly", None),
+        ("goods: two", None),
     ],
 )
 def test_a_command_is_the_whole_message(text: str, command: Command | None) -> None:
@@ -34,6 +61,12 @@ def test_commands_and_their_answers_leave_no_trace() -> None:
     assert [m.content for m in kept] == ["hi", "hello", "more", "yes"]
     assert command == Command("undo")
     assert split(turns("hi", "hello")) == (turns("hi", "hello"), None)
+
+
+def test_a_system_turn_parts_no_command_from_its_answer() -> None:
+    clock, undo = Message("system", "It is nine."), Message("user", "/undo")
+    said = [*turns("hi", "hello", "/good"), clock, Message("assistant", "Thank you."), undo, clock]
+    assert split(said) == ([*turns("hi", "hello"), clock, clock], Command("undo"))
 
 
 def test_what_goes_wrong_is_said(store: Store) -> None:

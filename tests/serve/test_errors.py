@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from nightschool.errors import (
 )
 from nightschool.serve import errors
 from nightschool.serve.errors import BodyLimit, describe
+from tests.serve.conftest import Server
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ class Client:
 
     def __init__(self, *pieces: bytes, silent: bool = False) -> None:
         self._pieces, self._silent = list(pieces), silent
-        self.answered: list[dict[str, Any]] = []
+        self.answered: list[MutableMapping[str, Any]] = []
 
     async def receive(self) -> dict[str, Any]:
         if not self._pieces:
@@ -68,7 +70,7 @@ class Client:
         body = self._pieces.pop(0)
         return {"type": "http.request", "body": body, "more_body": self._silent or bool(self._pieces)}
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         self.answered.append(message)
 
 
@@ -84,7 +86,7 @@ def sent(client: Client, limit: int, headers: dict[bytes, bytes] | None = None) 
             more = message["more_body"]
         reached.append(body)
 
-    scope = {"type": "http", "headers": list((headers or {}).items())}
+    scope = {"type": "http", "path": "/", "headers": list((headers or {}).items())}
     asyncio.run(BodyLimit(app, limit)(scope, client.receive, client.send))
     return reached
 
@@ -108,3 +110,27 @@ def test_a_client_that_stops_sending_is_not_waited_for_forever(monkeypatch: pyte
     client = Client(b"abcde", silent=True)
     assert sent(client, 4) == []
     assert client.answered[0]["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says", "allow"),
+    [
+        ("POST", "/v1/embeddings", 404, "/v1/chat/completions", None),
+        ("GET", "/v1/chat/completions", 405, "POST", "POST"),
+        ("POST", "/v1/dreams/d_1", 405, "GET", "GET"),
+        ("PATCH", "/v1/dreams", 405, "GET, POST", "GET, POST"),
+    ],
+)
+def test_an_unknown_path_or_method_says_what_there_is(
+    server: Server, method: str, path: str, status: int, says: str, allow: str | None
+) -> None:
+    refused = server.http.request(method, path)
+    assert (refused.status_code, refused.headers.get("allow")) == (status, allow)
+    message = refused.json()["error"]["message"]
+    assert path in message
+    assert says in message
+
+
+def test_what_can_be_got_can_be_asked_about(server: Server) -> None:
+    head = server.http.head("/v1/models")
+    assert (head.status_code, head.content) == (200, b"")

@@ -17,7 +17,7 @@ def stream(pieces: list[bytes], stops: list[str], *, hold_calls: bool = False) -
     text, out = TextStream(decode, stops, hold_calls=hold_calls), ""
     for token in range(len(pieces)):
         out += text.push(token)
-        if text.stopped:
+        if text.stopped_at:
             break
     return out + text.close(), text.text
 
@@ -49,6 +49,24 @@ def test_streamed_is_the_text_up_to_the_first_stop(case: tuple[str, list[bytes]]
 def test_nothing_of_a_stop_string_is_ever_sent() -> None:
     assert stream([b"one S", b"TO", b"P two"], ["STOP"]) == ("one ", "one ")
     assert stream([b"one S", b"TO", b"RM"], ["STOP"]) == ("one STORM", "one STORM")
+
+
+def test_which_stop_string_ended_a_text() -> None:
+    text = TextStream(lambda tokens: "".join(map(chr, tokens)), ["three", "two"])
+    for char in "one two three":
+        text.push(ord(char))
+    assert (text.text, text.stopped_at) == ("one ", "two")
+
+
+def test_a_text_goes_on_from_what_stands_before_it() -> None:
+    """Some tokenizers leave out the blank that a text begins with."""
+
+    def decode(tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens)).removeprefix(" ")
+
+    for before, first in ((b"", "world"), (b"Hello", " world")):
+        text = TextStream(decode, before=before)
+        assert "".join(text.push(token) for token in b" world") == first
 
 
 def test_tool_calls_are_held_back() -> None:

@@ -2,15 +2,16 @@
 
 import json
 import multiprocessing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event, inspect
+from sqlalchemy import URL, create_engine, event, inspect
 
 from nightschool.errors import StoreError
-from nightschool.store import Store, conversations
+from nightschool.store import Store
 from nightschool.store.engine import migrate, open_engine
 from nightschool.store.schema import Base
 from nightschool.types import Signal
@@ -18,7 +19,7 @@ from tests.store.conftest import HELLO, HI, contents, record
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: Store, home: Path) -> None:
-    engine = open_engine(f"sqlite:///{home / 'nightschool.db'}")
+    engine = open_engine(URL.create("sqlite", database=str(home / "nightschool.db")))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
@@ -29,12 +30,10 @@ def test_a_database_of_the_first_revision_is_brought_up_to_date(home: Path) -> N
     engine = create_engine(f"sqlite:///{home / 'nightschool.db'}")
     migrate(engine, "0001")
     assert "signals" not in inspect(engine).get_table_names()
-    chain = ""
     with engine.begin() as raw:
         raw.exec_driver_sql("insert into sessions values ('s', null, 'api', '[]', '2026', '2026')")
         for i, message in enumerate((HI, HELLO)):
-            chain = conversations.link(chain, message)
-            row = (i, "s", i, json.dumps(message.to_json()), chain, f"r{i}", "2026")
+            row = (i, "s", i, json.dumps(message.to_json()), "as it was then", f"r{i}", "2026")
             columns = "id, session_id, position, message, chain, response_id, created_at"
             raw.exec_driver_sql(f"insert into turns ({columns}) values (?, ?, ?, ?, ?, ?, ?)", row)
     engine.dispose()
@@ -45,6 +44,23 @@ def test_a_database_of_the_first_revision_is_brought_up_to_date(home: Path) -> N
     assert [s.position for s in store.feedback.signals("s")] == [1]
     assert [s.id for s in store.sessions.all()] == store.sessions.teaching() == ["s"]
     store.close()
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", "ünï 日本", "hash#1", "what?x=1", "pct%20x", "file:x", "~", ":memory:"]
+)
+def test_a_home_of_any_name_holds_its_database(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for home in (tmp_path / name, Path(name) / "relative"):
+        store = Store.open(home)
+        record(store, "hi", "hello", session=str(home))
+        store.close()
+        assert (home / "nightschool.db").exists()
+        with closing(Store.open(home)) as again:
+            assert [s.id for s in again.sessions.all()] == [str(home)]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def _open_and_record(home: Path, number: int) -> None:

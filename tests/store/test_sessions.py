@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.errors import BadRequest
+from nightschool.errors import BadRequest, NotFound
 from nightschool.store import Store
 from nightschool.types import Feedback, Message, Signal, ToolCall
 from tests.store.conftest import HELLO, HI, contents, record
@@ -56,6 +56,24 @@ def test_a_conversation_that_is_not_recorded_yet_becomes_a_session(store: Store)
     assert session
     assert contents(store, session) == ["hi", "hello"]
     assert store.sessions.sync(None, [HI, HELLO], "ann") == session
+
+
+def test_a_conversation_up_to_a_response(store: Store) -> None:
+    record(store, "hi", "hello", session="mine")
+    assert store.sessions.up_to("r_2_hello") == ((HI, HELLO), "mine")
+    record(store, "hi", "hello", "more", "yes", session="mine")
+    # Who goes on from the first answer now leaves the session as it is.
+    assert store.sessions.up_to("r_2_hello") == ((HI, HELLO), None)
+    assert store.sessions.up_to("r_4_yes") == (tuple(store.sessions.get("mine").messages), "mine")
+    record(
+        store, "hi", "good day", session="mine"
+    )  # regenerated: what was said before can still be gone on from
+    (*before, last), session = store.sessions.up_to("r_4_yes")
+    assert ([m.content for m in before], last.content, session) == (["hi", "hello", "more"], "yes", None)
+    assert store.sessions.answer("r_4_yes") == last
+    for method in (store.sessions.up_to, store.sessions.answer):
+        with pytest.raises(NotFound):
+            method("nothing")
 
 
 def test_what_was_said_after_the_thumbs_up_was_not_judged(store: Store) -> None:

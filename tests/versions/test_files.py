@@ -77,3 +77,40 @@ def test_export_copies_into_a_new_directory_only(home: Path, tmp_path: Path) -> 
     files.verify(tmp_path / "out")
     with pytest.raises(VersionError, match="exists already"):
         files.export(directory, tmp_path / "out")
+
+
+@pytest.fixture
+def old() -> Path:
+    """A version of the release before, whose adapter names a model that nobody finds."""
+    return Path(__file__).parents[1] / "fixtures" / "home" / "versions" / "nightschool@1"
+
+
+def test_an_export_names_its_base_model_and_holds_no_session(old: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    files.export(old, out, base="org/Name")
+    files.verify(out)
+    assert {path.name for path in out.iterdir()} == {
+        files.ADAPTER,
+        files.PROVENANCE,
+        "adapter_model.safetensors",
+    }
+    was, is_now = (files.read_json(folder / files.ADAPTER) for folder in (old, out))
+    assert is_now == {**was, "base_model_name_or_path": "org/Name"}
+    files.export(old, tmp_path / "all", lessons=True)
+    files.verify(tmp_path / "all")
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {path.name for path in old.iterdir()}
+
+
+def test_an_export_may_hold_its_base_model(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    files.export(old, Path("out"), base="ignored", model=model)
+    files.verify(tmp_path / "out")
+    base = files.read_json(tmp_path / "out" / files.ADAPTER)["base_model_name_or_path"]
+    assert base == str(tmp_path / "out" / files.BASE_MODEL)
+    assert (Path(base) / "config.json").exists()
+    assert files.base_model(old) == files.base_model(tmp_path / "out") == "model"
