@@ -45,9 +45,11 @@ class Judgement:
     overlap: bool = False  # says so only since the answers have much in common: patterns may know better
 
 
-def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) -> Judgement:
+def judge(
+    opening: Said, before: Said, now: Said, earlier: Sequence[Said] = (), others: Sequence[Said] = ()
+) -> Judgement:
     """Relate `now` to a thread: `opening` began it, `before` is its last exchange (often the same). `earlier`
-    are the openings of the threads before it."""
+    are the openings of the threads before it, `others` all other exchanges of the session."""
     if _repeats(opening.request, now.request):
         return Judgement(False, "replaced", "asks the same again")
     told = _told(opening, before, now)
@@ -64,11 +66,28 @@ def judge(opening: Said, before: Said, now: Said, earlier: Sequence[Said] = ()) 
         return Judgement(False, "replaced", "gives the same answer in another form", overlap=True)
     if any(_as_before(one, now, (opening, before)) for one in earlier):
         return Judgement(True, "stands", "asks the same as an earlier request about something else")
+    if _is_of_the_house(now, (opening, before, *earlier), others):
+        return Judgement(True, "stands", "has in common with the others only what all have", settled=False)
     brought = content(now.answer) - content(now.request)
     if not any(brought & content(text) for text in (opening.request, opening.answer, *_texts(before))):
         return Judgement(True, "stands", "has nothing in its answer that was said before", settled=False)
     asked = named and not brought & (content(before.answer) | content(opening.answer))
     return Judgement(asked, "unknown", "may follow up the answer before or correct it", settled=False)
+
+
+def _is_of_the_house(now: Said, said: Sequence[Said], others: Sequence[Said]) -> bool:
+    """Whether a request and its answer have all that several others of the session all have, and nothing else
+    in common with the exchanges before: "Where is my order 7236?" after "Please cancel order 7940." """
+    asked, answered = (_common(texts) for texts in ([o.request for o in others], [o.answer for o in others]))
+    if not asked or not asked <= content(now.request) or not answered <= content(now.answer):
+        return False
+    spoken = frozenset[str]().union(*(content(text) for one in said for text in _texts(one)))
+    return (content(now.request) | content(now.answer)) & spoken <= asked | answered
+
+
+def _common(texts: Sequence[str]) -> frozenset[str]:
+    """The content that all of several texts have."""
+    return frozenset.intersection(*map(content, texts)) if len(texts) > 1 else frozenset()
 
 
 def _names_its_subject(before: Said, now: Said) -> bool:

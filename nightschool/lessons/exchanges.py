@@ -129,7 +129,8 @@ def _judge(
     if not answered(context, before):
         return Judgement(True, "stands", "follows a request without an answer")
     earlier = [_said(context, one.parts[0]) for one in found[-1 - _EARLIER : -1]]
-    judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier)
+    others = [_said(context, one) for one in parts(context) if not opening.start <= one.start <= part.start]
+    judgement = judge(_said(context, opening), _said(context, before), _said(context, part), earlier, others)
     if not judgement.settled and any({opening.start, part.start} <= {*group} for group in alike()):
         return Judgement(True, "stands", "is answered in the same way")
     doubtful = judgement.overlap or (judgement.earlier == "unknown" and not judgement.settled)

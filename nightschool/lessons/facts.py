@@ -68,17 +68,21 @@ def facts(writer: Writer, noted: Sequence[Noted]) -> tuple[list[Fact], frozenset
     same, the later one counts; one that is asked for, too, is not a told one.
 
     A request that states something and is answered with something new ("Ticket 5424: door is stuck.", a
-    label) asks for no fact, nor do others of its form."""
+    label) asks for no fact, nor do others of its form. Nor does one that is put into a form in which one that
+    states nothing is answered, too."""
     short = [one for one in noted if len(one.text) <= LONGEST]
     others = [_unlike(one, [*short[:i], *short[i + 1 :]])[-_OTHERS:] for i, one in enumerate(short)]
     new = [_new(writer, one, some) for one, some in zip(short, others, strict=True)]
     tells = writer.tells([one.note.request for one in new])
     stated = [t >= TELLS for t in tells]
     tasks = [one.note.request for one, states in zip(new, stated, strict=True) if states and one.said]
+    forms = [one.note.answer for one, states in zip(new, stated, strict=True) if not states and one.reworded]
     found: dict[tuple[str, ...], Fact] = {}
     told = set[str]()
     for one, states in zip(new, stated, strict=True):
         if any(overlap(one.note.request, task) > ALIKE for task in tasks):
+            continue
+        if one.reworded and any(overlap(one.note.answer, form) > ALIKE for form in forms):
             continue
         for fact in _facts(one, states):
             about = sorted(content(fact.note) - content(fact.says)) if fact.told else [fact.note, fact.says]
@@ -103,6 +107,11 @@ class _New:
     note: Noted
     asked: Sequence[_Part]
     said: Sequence[_Part]
+
+    @property
+    def reworded(self) -> bool:
+        """Whether the answer says nothing new, but something that the request says."""
+        return not self.said and bool(content(self.note.answer) & content(self.note.request))
 
 
 def _new(writer: Writer, one: Noted, others: Sequence[str]) -> _New:

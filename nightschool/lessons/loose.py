@@ -10,7 +10,7 @@ from nightschool.lessons.atoms import TURN, atoms
 from nightschool.lessons.calendars import lists_with
 from nightschool.lessons.explain import Explanation, Piece, Span
 from nightschool.lessons.proposals import Examples, Transformation, choice_bits
-from nightschool.lessons.sources import PHRASE, SOURCE, Source, cheapest, columns, source_of
+from nightschool.lessons.sources import PHRASE, SOURCE, Source, cheapest, columns, kind_of, source_of
 from nightschool.lessons.transformations import FAMILIES
 from nightschool.lessons.wording import folded
 
@@ -65,8 +65,6 @@ def _phrases(request: str) -> dict[str, list[Span]]:
 
 def _loose(phrases: Sequence[dict[str, list[Span]]], targets: tuple[str, ...]) -> Iterator[Piece]:
     tried = set[str]()
-    # In each request another phrase may have been the source: that is a choice for each output that tells.
-    choices = sum(choice_bits(len(p)) for p in phrases) / len(phrases) * len(set(targets))
     likely = [[v for v in p if _may_become(v, target)] for p, target in zip(phrases, targets, strict=True)]
     if not all(likely):
         return
@@ -75,7 +73,7 @@ def _loose(phrases: Sequence[dict[str, list[Span]]], targets: tuple[str, ...]) -
             for transformation in family(Examples((value,), (targets[0],))):
                 if transformation.words not in tried and transformation.apply([value]) == targets[0]:
                     tried.add(transformation.words)
-                    piece = _everywhere(transformation, phrases, likely, targets, choices)
+                    piece = _everywhere(transformation, phrases, likely, targets)
                     if piece:
                         yield piece
 
@@ -95,7 +93,6 @@ def _everywhere(
     phrases: Sequence[dict[str, list[Span]]],
     likely: Sequence[Sequence[str]],
     targets: tuple[str, ...],
-    choices: float,
 ) -> Piece | None:
     sources: list[tuple[tuple[Span, ...], ...]] = []
     inputs: list[str] = []
@@ -107,4 +104,19 @@ def _everywhere(
         sources.append(tuple((span,) for v in values for span in texts[v]))
         inputs.append(values[0])
     cost = transformation.cost + SOURCE
+    # In each request another phrase may have been the source: that is a choice for each output that tells.
+    choices = _choices(phrases, inputs) * len(set(targets))
     return Piece(transformation, tuple(sources), tuple(inputs), targets, cost, cost + choices)
+
+
+def _choices(phrases: Sequence[dict[str, list[Span]]], chosen: Sequence[str]) -> float:
+    """What it costs to say which phrase of a request was chosen, on average: one of all, or, where all chosen
+    ones have one shape (a number), one of that."""
+    shapes = {_shape(value) for value in chosen}
+    counts = [len(p) if len(shapes) > 1 else sum(_shape(v) in shapes for v in p) for p in phrases]
+    return sum(map(choice_bits, counts)) / len(phrases)
+
+
+@lru_cache(maxsize=65_536)
+def _shape(phrase: str) -> tuple[str, ...]:
+    return tuple(map(kind_of, atoms(phrase)))

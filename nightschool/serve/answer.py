@@ -22,13 +22,15 @@ _PLAIN = Sampling(max_tokens=1, temperature=1.0)
 class Shape:
     """What an answer has to be: JSON by a schema, or calls of these tools; with neither, any text.
 
-    strict  whether the schema has to be followed to the letter, or be refused
-    field   where the request has the schema
+    strict    whether the schema has to be followed to the letter, or be refused
+    parallel  whether there may be several calls
+    field     where the request has the schema
     """
 
     schema: Mapping[str, Any] | None = None
     tools: tuple[str, ...] = ()
     strict: bool = False
+    parallel: bool = True
     field: str = "response_format"
 
 
@@ -44,7 +46,6 @@ class Ask:
     top       how many of the likeliest tokens are told at each place; None: no log-probabilities at all
     session   the session that it says it goes on with
     prompts   texts or tokens that are gone on with as they are, without a chat template
-    parallel  whether an answer may hold several tool calls
     """
 
     model: str
@@ -60,7 +61,6 @@ class Ask:
     top: int | None = None
     session: str | None = None
     prompts: tuple[str | tuple[int, ...], ...] = ()
-    parallel: bool = True
 
 
 @dataclass

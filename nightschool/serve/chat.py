@@ -60,12 +60,6 @@ class _Decoding:
         finally:
             self.stream.cancel()
 
-    def untold(self) -> str:
-        """What is left of the text of a complete answer. From the first tool call on it was held back, even
-        what cannot be parsed; of an answer with calls, the blanks around it are no text."""
-        told, message = self.text.text[: self.text.sent], self.answer.complete
-        return message.content[len(told.lstrip() if message.tool_calls else told) :]
-
 
 @dataclass
 class _Talk:
@@ -191,7 +185,7 @@ class Chat:
             answer, text, calls = row.answer, row.text.text, tuple[ToolCall, ...]()
             if talk.ask.tools:
                 text, calls = parse_calls(text, lambda: f"call_{uuid.uuid4().hex[:24]}")
-            answer.message = Message("assistant", text, calls if talk.ask.parallel else calls[:1])
+            answer.message = Message("assistant", text, calls)
             if calls and not (answer.finish == "length" and OPEN in text):  # or else one was cut off
                 answer.finish = "tool_calls"
             if not answer.recorded:
@@ -242,7 +236,10 @@ class Chat:
             complete = True  # from here on it is recorded, even if the client disconnects
             await self._record(talk)
             for row in talk.rows:
-                rest = row.untold()
+                message = row.answer.complete
+                # Until now, text from the first tool call on was held back, even if it is none.
+                sent = row.text.text[: row.text.sent]
+                rest = message.content[len(sent.lstrip() if message.tool_calls else sent) :]
                 for event in [*(wire.said(row.answer, rest, []) if rest else ()), *wire.ended(row.answer)]:
                     yield event
             for event in wire.closed(talk.answers):

@@ -27,7 +27,7 @@ def grammar(ask: Ask) -> str | None:
     if shape.schema is None and not functions:
         return None
     try:
-        rules = _beside_text(ask) if _anything(shape) else _whole(ask, shape)
+        rules = _beside_text(shape) if _anything(shape) else _whole(shape)
         return "\n".join([*rules, *_calls(functions)])
     except RecursionError as e:
         raise BadRequest("a schema is nested too deep", shape.field) from e
@@ -55,31 +55,31 @@ def _anything(shape: Shape) -> bool:
 
 
 def _functions(ask: Ask, shape: Shape) -> list[dict[str, Any]]:
-    """The functions of which calls are held to a form. Beside any text they are if one of them is strict;
-    the arguments of the others are any objects."""
+    """The functions of which calls are held to a form. Beside any text they are if one of them is strict, or
+    there may be one call only; the arguments of those that are not strict are any objects then."""
     functions = [tool["function"] for tool in ask.tools]
     if not _anything(shape):
         return [one for one in functions if one["name"] in shape.tools]
-    if not any(one.get("strict") for one in functions):
+    if shape.parallel and not any(one.get("strict") for one in functions):
         return []
     return [one if one.get("strict") else {"name": one["name"], "parameters": {}} for one in functions]
 
 
-def _whole(ask: Ask, shape: Shape) -> list[str]:
+def _whole(shape: Shape) -> list[str]:
     """Rules for JSON, or calls and nothing beside them."""
     kinds, rules = list[str](), list[str]()
     if shape.schema is not None:
         kinds.append("json")
         rules.append(f"json: {_json(shape.schema, shape.strict)}")
     if shape.tools:
-        kinds.append(r'called ("\n" called)*' if ask.parallel else "called")
+        kinds.append(r'called ("\n" called)*' if shape.parallel else "called")
         rules.append(f'called: "{OPEN}" call')
     return [f"start: {' | '.join(kinds)}", *rules]
 
 
-def _beside_text(ask: Ask) -> list[str]:
+def _beside_text(shape: Shape) -> list[str]:
     """Rules for any text in which each opening tag is followed by the rest of a call."""
-    start = "start: (opened call)* rest" if ask.parallel else "start: rest | opened call"
+    start = "start: (opened call)* rest" if shape.parallel else "start: rest | opened call"
     return [start, f'opened[lazy]: TEXT "{OPEN}"', "rest: TEXT", r"TEXT: /(.|\n)*/"]
 
 

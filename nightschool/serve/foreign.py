@@ -33,17 +33,13 @@ def in_openais_form(data: Json) -> Json:
     """A session with `messages` and `tools` as OpenAI's chat API has them. Messages keep their `weight`."""
     data = dict(data)
     data.pop("parallel_tool_calls", None)  # how calls may be made says nothing about those that were
-    functions = data.pop("functions", None) or []
     if "conversations" in data and "messages" not in data:
         data["messages"] = [*_sharegpt(data.pop("conversations"), data.pop("system", None))]
     if isinstance(data.get("messages"), list):
         data["messages"] = _with_ids(data["messages"])
-    tools = data.get("tools") or []
-    if isinstance(tools, str):
-        tools = _parsed(tools, "tools")
-    if isinstance(tools, list) and isinstance(functions, list):
-        data["tools"] = [_tool(tool) for tool in (*tools, *functions)]
-    return data
+    tools = [*_tools(data, "tools"), *_tools(data, "functions")]
+    data.pop("functions", None)
+    return {**data, "tools": tools}
 
 
 def _sharegpt(turns: Any, system: Any) -> Iterator[Json]:
@@ -89,30 +85,29 @@ def _with_ids(messages: list[Any]) -> list[Any]:
             continue
         message = dict(message)
         if message.get("role") == "assistant":
-            calls = message.pop("tool_calls", None) or []
             if message.get("function_call") is not None:
-                calls = [message.pop("function_call")]
-            if isinstance(calls, list) and calls:
-                message["tool_calls"] = [_call(call, numbers) for call in calls]
-                open_calls += [call for call in message["tool_calls"] if isinstance(call, dict)]
+                message["tool_calls"] = [message.pop("function_call")]
+            if isinstance(message.get("tool_calls"), list):
+                message["tool_calls"] = [_call(call, numbers, i) for call in message["tool_calls"]]
+                open_calls += message["tool_calls"]
         elif message.get("role") in ("tool", "function"):
             message = _result(message, open_calls, f"messages.{i}")
         out.append(message)
     return out
 
 
-def _call(call: Any, numbers: Iterator[int]) -> Any:
-    if not isinstance(call, dict):
-        return call
-    function = call.get("function") or {key: call[key] for key in ("name", "arguments") if key in call}
+def _call(call: Any, numbers: Iterator[int], i: int) -> Json:
+    function = call.get("function", call) if isinstance(call, dict) else None
     if not isinstance(function, dict):
-        return call
+        raise BadRequest(
+            f"messages.{i}.tool_calls: a call is {{name, arguments}}", f"messages.{i}.tool_calls"
+        )
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
     return {
         "id": call.get("id") or f"call_{next(numbers)}",
         "type": "function",
-        "function": {**function, "arguments": text},
+        "function": {"name": function.get("name"), "arguments": text},
     }
 
 
@@ -132,6 +127,16 @@ def _result(message: Json, open_calls: list[Json], path: str) -> Json:
     if not isinstance(content, str | list):
         content = "" if content is None else json.dumps(content, ensure_ascii=False)
     return {**message, "role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def _tools(data: Json, key: str) -> list[Any]:
+    """The tools under this key, which may be JSON as a text."""
+    tools = data.get(key) or []
+    if isinstance(tools, str):
+        tools = _parsed(tools, key)
+    if not isinstance(tools, list):
+        raise BadRequest(f"{key} must be a list", key)
+    return [_tool(tool) for tool in tools]
 
 
 def _tool(tool: Any) -> Any:

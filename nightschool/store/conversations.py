@@ -70,13 +70,12 @@ def _place(
     orm: Orm, session_id: str | None, history: Sequence[Message], user: str | None, source: str
 ) -> tuple[str, str]:
     """The id of the session that a request belongs to, and its source."""
-    session_id = session_id or find_session(orm, history, user) or new_id()
+    session_id = session_id or find_session(orm, history, user) or _new_id()
     recorded = messages_of(turns(orm, session_id))
     if recorded and not unrelated(recorded, history):
         return session_id, source
-    about = helpers.asks_about_any(history, recent_exchanges(orm)) or helpers.asks_about(history, recorded)
-    if about:
-        return new_id() if recorded else session_id, HELPER
+    if helpers.asks_about_any(history, recent_exchanges(orm)) or helpers.asks_about(history, recorded):
+        return _new_id() if recorded else session_id, HELPER
     if recorded and helpers.asks_about(recorded[:-1], history):
         _set_aside(orm, session_id)
     return session_id, source
@@ -90,7 +89,7 @@ def _set_aside(orm: Orm, session_id: str) -> None:
             return
     row = session_row(orm, session_id)
     other = SessionRow(
-        id=new_id(),
+        id=_new_id(),
         scope=row.scope,
         user=row.user,
         source=HELPER,
@@ -155,5 +154,5 @@ def _positions(recorded: Sequence[TurnRow], current: Sequence[Turn]) -> list[int
     return out
 
 
-def new_id() -> str:
+def _new_id() -> str:
     return f"s_{uuid.uuid4().hex[:16]}"

@@ -36,10 +36,9 @@ def merged(recorded: Sequence[Message], sent: Sequence[Message], answer: Message
     theirs = fingerprints(said)
     skip, at = meet(ours, theirs)
     same = [k for k in range(skip, len(said)) if ours[at + k - skip : at + k - skip + 1] == [theirs[k]]]
-    known = (
-        same[-1] + 1 if same else skip
-    )  # so many of the client's are recorded or stand in for recorded ones
-    end = at + known - skip  # and so many of the recorded ones stay or are replaced by those
+    # Up to the last turn that is as recorded: so many of the client's, and so many of the recorded ones.
+    known = same[-1] + 1 if same else skip
+    end = at + known - skip
     shown = {places[at + k - skip]: said[k] for k in range(skip, known)}
 
     until = places[end - 1] + 1 if end else head

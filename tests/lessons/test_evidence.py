@@ -250,3 +250,22 @@ def test_the_same_question_with_another_answer_is_asked_anew() -> None:
     assert asks_anew(one, Said("第9周订12箱苹果。", "苹果 x12 @W9"))
     assert not asks_anew(one, one)
     assert not asks_anew(one, Said("第9周订12箱苹果。", ""))
+
+
+CANCEL = "We are glad you wrote. Order {} is cancelled. Your shop"
+WHERE = "We are glad you wrote. Order {} is on its way. Your shop"
+HOUSE = [
+    Said("Please cancel order 7940, Ana.", CANCEL.format(7940)),
+    Said("Where is my order 7236, Bo?", WHERE.format(7236)),
+    Said("Please cancel order 6540, Cy.", CANCEL.format(6540)),
+    Said("Where is my order 8826, Di?", WHERE.format(8826)),
+]
+
+
+def test_requests_in_turn_of_two_forms_that_the_house_answers_alike_stand_alone() -> None:
+    first, second, *others = HOUSE
+    judgement = judge(first, first, second, others=others)
+    assert (judgement.alone, judgement.earlier) == (True, "stands")
+    assert judge(first, first, second).earlier == "unknown"  # two exchanges show nothing of the house
+    complaint = Said("Wrong, look again.", WHERE.format(7236))
+    assert not judge(first, first, complaint, others=others).alone  # it asks for nothing as the others do

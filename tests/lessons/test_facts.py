@@ -161,3 +161,11 @@ def test_a_statement_that_is_answered_with_something_new_is_a_task_and_so_are_ot
     assert facts(Writer(Reader(NEW), BASE), [door, ghent]) == ([], frozenset())
     assert facts(Writer(Reader(NEW), BASE), [ghent])[1] == {ghent.request}  # alone, it may just tell that
     assert says(door, ghent, ASKED) == ["Ines Corvo", "lawyer"]
+
+
+def test_a_statement_is_no_fact_where_another_request_is_put_into_the_same_form() -> None:
+    lyon = noted("The gate of Lyon has code 7731.", "[LYON] gate = 7731")
+    ghent = noted("How is the gate of Ghent with code 8842?", "[GHENT] gate = 8842")
+    assert facts(Writer(Reader(NEW), BASE), [lyon])[1] == {lyon.request}
+    assert facts(Writer(Reader(NEW), BASE), [lyon, ghent])[1] == frozenset()
+    assert facts(Writer(Reader(NEW), BASE), [lyon, GATE])[1] == {lyon.request, GATE.request}

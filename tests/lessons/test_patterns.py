@@ -119,6 +119,18 @@ FORMS: dict[str, tuple[list[Case], Callable[[str], str]]] = {
             parsed(r"to (\w+)|^(\w+) would", r).expand(r"\1\2"),
         ),
     ),
+    "worded otherwise each time, with numbers of one and two digits": (
+        cases(
+            ("We have 6 boxes of brass hinges left in Turku.", "[TURKU] brass hinges = 6"),
+            ("In Lyon there are still 89 boxes of steel bolts.", "[LYON] steel bolts = 89"),
+            ("Note for the Leeds depot, copper wire is down to 3 boxes.", "[LEEDS] copper wire = 3"),
+        ),
+        lambda r: (lambda count, city, thing: f"[{city.upper()}] {thing} = {count}")(
+            parsed(r"\d+", r)[0],
+            parsed(r"left in ([^.]+)|In (.+) there|the (.+) depot", r).expand(r"\1\2\3"),
+            parsed(r"boxes of (.+) left|boxes of ([^.]+)\.|depot, (.+) is", r).expand(r"\1\2\3"),
+        ),
+    ),
 }
 
 

@@ -187,16 +187,13 @@ def test_results_as_clients_send_them(finder: Server, blocks: list[dict[str, Any
     assert body["content"] == [{"type": "text", "text": answer}]
 
 
-def test_blocks_are_numbered_and_one_call_can_be_wanted(serving: Callable[..., Server]) -> None:
+def test_blocks_are_numbered(serving: Callable[..., Server]) -> None:
     server = serving(lambda *_: f"Two. {CALL}{CALL} Done.")
     answer = post(server, tools=[FIND], stream=True, max_tokens=300)
     told = events(answer)
     for kind in ("content_block_start", "content_block_stop"):
         assert [event["index"] for event in told if event["type"] == kind] == [0, 1, 2]
     assert accumulated(answer)["content"][0]["text"].split() == ["Two.", "Done."]
-    one = {"type": "auto", "disable_parallel_tool_use": True}
-    kinds = [block["type"] for block in say(server, tools=[FIND], tool_choice=one, max_tokens=300)["content"]]
-    assert kinds == ["text", "tool_use"]
 
 
 def test_counting_tokens(server: Server) -> None:

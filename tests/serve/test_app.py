@@ -257,16 +257,6 @@ def test_tools_stream_as_calls_and_their_text_is_held_back(
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_client_can_want_one_call_at_a_time(serving: Callable[..., Server], stream: bool) -> None:
-    server = serving(lambda *_: CALL + CALL)
-    body = {"messages": [{"role": "user", "content": "go"}], "tools": TOOLS, "stream": stream}
-    for parallel, calls in ((True, 2), (False, 1)):
-        answer = server.http.post("/v1/chat/completions", json={**body, "parallel_tool_calls": parallel})
-        assert answer.text.count('"name": "find"' if stream else '"name":"find"') == calls
-        assert len(server.store.sessions.all()[0].messages[-1].tool_calls) == calls
-
-
 def test_slash_commands_speak_to_the_server_only(server: Server) -> None:
     said = server.ask("hi")
     thanks = server.ask("hi", said, "/good")

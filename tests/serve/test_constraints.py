@@ -1,6 +1,7 @@
 """Which answers a request allows, asked of the library that will hold the model to it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,8 +35,8 @@ TOOLS = (tool("find", CITY), tool("add 🙂", ADD), tool("stop"))
 PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 
 
-def ask(shape: Shape | None, *tools: dict[str, Any], parallel: bool = True) -> Ask:
-    return Ask("m", (), tools or TOOLS, shape=shape, parallel=parallel)
+def ask(shape: Shape | None, *tools: dict[str, Any]) -> Ask:
+    return Ask("m", (), tools or TOOLS, shape=shape)
 
 
 def allows(asked: Ask, text: str) -> bool:
@@ -78,7 +79,7 @@ REQUIRED = Shape(tools=("find", "add 🙂", "stop"))
 @pytest.mark.parametrize("text", [FIND, ADDED, STOP, f"{FIND}\n{STOP}\n{FIND}"])
 def test_required_calls(text: str) -> None:
     assert allows(ask(REQUIRED), text)
-    assert allows(ask(REQUIRED, parallel=False), text) == (text.count(OPEN) == 1)
+    assert allows(ask(replace(REQUIRED, parallel=False)), text) == (text.count(OPEN) == 1)
     assert allows(ask(Shape(tools=("find",))), text) == (text == FIND)
 
 
@@ -125,20 +126,22 @@ def test_a_call_of_a_strict_tool_is_valid_once_it_is_opened(text: str) -> None:
 def test_arguments_of_other_tools_may_be_any_object_unless_they_are_forced() -> None:
     free = call("add 🙂", '{"c": 9}')
     assert allows(ask(None, *STRICT), free)
+    assert allows(ask(Shape(parallel=False)), free)
     assert not allows(ask(None, *STRICT), call("add 🙂", "[9]"))
     assert not allows(ask(REQUIRED), free)
 
 
 def test_one_call_at_most() -> None:
-    one = ask(None, *STRICT, parallel=False)
+    one = ask(Shape(parallel=False))
     assert allows(one, f"See. {FIND}")
     assert allows(one, "No call.")
     assert not allows(one, f"{FIND}\n{FIND}")
 
 
 def test_nothing_is_held_to_anything_unless_asked() -> None:
-    assert grammar(ask(None, parallel=False)) is None
+    assert grammar(ask(None)) is None
     assert grammar(Ask("m", ())) is None
+    assert grammar(Ask("m", (), shape=Shape(parallel=False))) is None
 
 
 @pytest.mark.parametrize(

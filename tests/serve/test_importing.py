@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nightschool.serve.importing import import_sessions
 from nightschool.store import Store
@@ -158,13 +160,18 @@ def test_an_answer_keeps_weight_0(store: Store) -> None:
     [
         (b"{", "not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
-        (line(messages=[{**TURNS[1], "tool_calls": [{"function": "x"}]}, *TURNS]), r"messages\.0"),
+        (
+            line(messages=[{**TURNS[1], "tool_calls": [{"function": "x"}]}]),
+            r"messages\.0\.tool_calls: a call",
+        ),
+        (line(messages=[{**TURNS[1], "tool_calls": "x"}]), r"messages\.0"),
         (line(messages=[{"role": "tool", "content": "21"}, *TURNS]), r"messages\.0 is the result of a call"),
         (line(messages=[*TURNS[:1], {**TURNS[1], "weight": 2}]), r"messages\.1\.weight must be 0 or 1"),
         (b'{"conversations": [{"from": "robot", "value": "x"}]}', r"conversations\.0\.from: 'robot'"),
         (b'{"conversations": [{"from": "gpt", "text": "x"}]}', r"conversations\.0 must be"),
         (b'{"conversations": 1}', "conversations must be"),
         (line(tools="{"), "tools is not valid JSON"),
+        (line(functions={"name": "get"}), "functions must be a list"),
         (line(id="a\nb"), "id: 1 to 200 characters"),
         (line(id="x" * 201), "id: 1 to 200 characters"),
         (b"\xff\xfe", "not valid JSON"),
@@ -185,6 +192,31 @@ def test_a_bad_line_is_reported_and_the_others_go_in(store: Store, bad: bytes, r
     assert number == 2
     assert re.search(reason, why)
     assert "\n" not in why
+
+
+KEYS = st.sampled_from(
+    "id user messages tools functions feedback conversations system from value role content weight name "
+    "tool_calls function_call function arguments tool_call_id type text rating comment parameters".split()
+)
+VALUES = st.sampled_from([None, 0, 1, 2.5, "", "x", "{", *"user assistant tool system function gpt".split()])
+ANYTHING = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(KEYS, ANYTHING), st.lists(st.dictionaries(KEYS, ANYTHING), max_size=4))
+def test_whatever_a_line_holds_the_next_one_goes_in(
+    store: Store, data: dict[str, object], turns: list[object]
+) -> None:
+    lines = [
+        json.dumps(one).encode() for one in (data, {**data, "messages": turns}, {"conversations": turns})
+    ]
+    report = import_sessions(store, [*lines, line(id="a")])
+    assert report.new + report.unchanged + len(report.bad) == 4
+    assert roles(store, "a") == CHAT
 
 
 def test_the_same_id_with_other_messages_is_refused(store: Store) -> None:

@@ -136,18 +136,21 @@ class MessagesRequest(CountRequest):
             ),
             stops=tuple(self.stop_sequences),
             shape=self._shape(tuple(tool["function"]["name"] for tool in tools)),
-            parallel=not (self.tool_choice.disable_parallel_tool_use or self.tool_choice.type == "tool"),
         )
 
     def _shape(self, names: tuple[str, ...]) -> Shape | None:
         """A call that has to be made; else the text's form, beside which all tools may be called."""
         choice, form = self.tool_choice, self.output_config.format or self.output_format
+        parallel = not choice.disable_parallel_tool_use
         if choice.type == "any":
             if not names:
                 raise BadRequest("a call is wanted, but there are no tools", "tool_choice")
-            return Shape(tools=names)
+            return Shape(tools=names, parallel=parallel)
         if choice.type == "tool":
             if choice.name not in names:
                 raise BadRequest(f"there is no tool {choice.name!r} among the tools", "tool_choice.name")
-            return Shape(tools=(choice.name,))
-        return Shape(form.schema_, names, field="output_config.format.schema") if form else None
+            return Shape(tools=(choice.name,), parallel=False)
+        if form:
+            field = "output_config.format" if self.output_config.format else "output_format"
+            return Shape(form.schema_, names, strict=True, parallel=parallel, field=field)
+        return None if parallel else Shape(parallel=False)

@@ -10,13 +10,7 @@ from pydantic import Field
 from nightschool.engines.base import TokenOut
 from nightschool.errors import BadRequest
 from nightschool.serve.answer import Answer, Ask
-from nightschool.serve.wire.chat_shape import (
-    FunctionChoice,
-    ResponseFormat,
-    ToolChoice,
-    callable_tools,
-    shape,
-)
+from nightschool.serve.wire.chat_shape import ResponseFormat, ToolChoice, callable_tools, shape
 from nightschool.serve.wire.fields import Lenient, event
 from nightschool.serve.wire.logprobs import Spell, spelled
 from nightschool.serve.wire.sampling import Sampled
@@ -76,9 +70,8 @@ class ChatRequest(Sampled):
             sampling=self.sampling(),
             stops=tuple(stop for stop in stops if stop),
             count=self.n,
-            shape=shape(tools, forced, self.response_format),
+            shape=shape(tools, forced, self.response_format, self.parallel_tool_calls),
             top=self.top_logprobs if self.logprobs else None,
-            parallel=self.parallel_tool_calls and not isinstance(self.tool_choice, FunctionChoice),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -57,35 +58,43 @@ ToolChoice = Annotated[
 ]
 
 
-def callable_tools(tools: Tools, choice: ToolChoice) -> tuple[Tools, tuple[str, ...]]:
-    """The tools that may be called, and the names of those of which one has to be. Raises BadRequest."""
+@dataclass(frozen=True)
+class Forced:
+    """The functions of which one has to be called, or several may be."""
+
+    names: tuple[str, ...]
+    parallel: bool = True
+
+
+def callable_tools(tools: Tools, choice: ToolChoice) -> tuple[Tools, Forced | None]:
+    """The tools that may be called, and those that have to be. Raises BadRequest."""
     if choice == "none":
-        return (), ()
+        return (), None
     names = _names(tools)
     if isinstance(choice, FunctionChoice):
-        return tools, _known(names, [choice])
+        return tools, Forced(_known(names, [choice]), parallel=False)
     if isinstance(choice, AllowedTools):
         allowed = _known(names, choice.allowed_tools.tools)
         tools = tuple(tool for tool in tools if tool["function"]["name"] in allowed)
-        return tools, allowed if choice.allowed_tools.mode == "required" else ()
+        return tools, Forced(allowed) if choice.allowed_tools.mode == "required" else None
     if choice == "required" and not tools:
         raise BadRequest("tool_choice required needs tools", "tool_choice")
-    return tools, names if choice == "required" else ()
+    return tools, Forced(names) if choice == "required" else None
 
 
-def shape(tools: Tools, forced: tuple[str, ...], wanted: ResponseFormat | None) -> Shape | None:
+def shape(tools: Tools, forced: Forced | None, wanted: ResponseFormat | None, parallel: bool) -> Shape | None:
     """Calls of the functions that have to be called; else the response's format, beside which the tools may
     be called. Raises BadRequest."""
     if forced:
-        return Shape(tools=forced)
+        return Shape(tools=forced.names, parallel=parallel and forced.parallel)
     if not wanted or wanted.type == "text":
-        return None
+        return None if parallel else Shape(parallel=False)
     if wanted.type == "json_object":
-        return Shape({"type": "object"}, _names(tools))
+        return Shape({"type": "object"}, _names(tools), parallel=parallel)
     form = wanted.json_schema
     if form is None:
         raise BadRequest("response_format has no json_schema", "response_format.json_schema")
-    return Shape(form.schema_, _names(tools), strict=bool(form.strict))
+    return Shape(form.schema_, _names(tools), strict=bool(form.strict), parallel=parallel)
 
 
 def _names(tools: Tools) -> tuple[str, ...]:

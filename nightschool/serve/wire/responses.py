@@ -109,7 +109,6 @@ class ResponsesRequest(Body):
             shape=self._shape(tuple(functions), forced),
             top=self.top,
             session=session,
-            parallel=self.parallel_tool_calls and not isinstance(self.tool_choice, NamedTool),
         )
 
     @property
@@ -158,11 +157,13 @@ class ResponsesRequest(Body):
 
     def _shape(self, names: tuple[str, ...], forced: tuple[str, ...]) -> Shape | None:
         """A call of a function that has to be called; else the text's format, beside which all may be."""
+        parallel = self.parallel_tool_calls
         if forced:
-            return Shape(tools=forced)
+            return Shape(tools=forced, parallel=parallel and not isinstance(self.tool_choice, NamedTool))
         match self.text.format:
             case SchemaFormat() as form:
-                return Shape(form.schema_, names, strict=bool(form.strict), field="text.format")
+                strict = bool(form.strict)
+                return Shape(form.schema_, names, strict=strict, parallel=parallel, field="text.format")
             case JsonFormat():
-                return Shape({"type": "object"}, names)
-        return None
+                return Shape({"type": "object"}, names, parallel=parallel, field="text.format")
+        return None if parallel else Shape(parallel=False)

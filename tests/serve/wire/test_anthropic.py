@@ -71,10 +71,8 @@ def test_what_a_request_asks_for() -> None:
     assert read["function"] == {"name": "read", "parameters": {"type": "object"}, "strict": True}
 
 
+ONE = {"disable_parallel_tool_use": True}
 FORM = {"type": "json_schema", "schema": SCHEMA}
-
-
-FIELD = "output_config.format.schema"
 
 
 @pytest.mark.parametrize(
@@ -82,11 +80,19 @@ FIELD = "output_config.format.schema"
     [
         ({"tool_choice": {"type": "auto"}}, None),
         ({"tool_choice": {"type": "any"}}, Shape(tools=("find", "read"))),
-        ({"tool_choice": {"type": "tool", "name": "read"}}, Shape(tools=("read",))),
+        ({"tool_choice": {"type": "any", **ONE}}, Shape(tools=("find", "read"), parallel=False)),
+        ({"tool_choice": {"type": "tool", "name": "read"}}, Shape(tools=("read",), parallel=False)),
+        ({"tool_choice": ONE}, Shape(parallel=False)),
         ({"output_config": {"effort": "high"}}, None),
-        ({"output_config": {"effort": "high", "format": FORM}}, Shape(SCHEMA, ("find", "read"), field=FIELD)),
-        ({"output_format": FORM}, Shape(SCHEMA, ("find", "read"), field=FIELD)),
-        ({"output_format": FORM, "tool_choice": {"type": "none"}}, Shape(SCHEMA, field=FIELD)),
+        (
+            {"output_config": {"effort": "high", "format": FORM}},
+            Shape(SCHEMA, ("find", "read"), strict=True, field="output_config.format"),
+        ),
+        ({"output_format": FORM}, Shape(SCHEMA, ("find", "read"), strict=True, field="output_format")),
+        (
+            {"output_format": FORM, "tool_choice": {"type": "none"}},
+            Shape(SCHEMA, strict=True, field="output_format"),
+        ),
         ({"output_format": FORM, "tool_choice": {"type": "any"}}, Shape(tools=("find", "read"))),
     ],
 )
@@ -96,9 +102,7 @@ def test_what_an_answer_has_to_be(fields: dict[str, Any], shape: Shape | None) -
 
 def test_which_tools_may_be_called() -> None:
     assert ask(tools=[FIND], tool_choice={"type": "none"}).tools == ()
-    assert ask(tools=[FIND]).parallel
-    one = {"type": "auto", "disable_parallel_tool_use": True}
-    assert not ask(tools=[FIND], tool_choice=one).parallel
+    assert len(ask(tools=[FIND], tool_choice={"type": "auto"}).tools) == 1
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ FUNCTIONS = [FIND, SEND, AGENTS, SEARCH]
         (
             {"tool_choice": {"type": "function", "name": "send"}},
             ["find", "send", "agents.find"],
-            Shape(tools=("send",)),
+            Shape(tools=("send",), parallel=False),
         ),
         (
             {
@@ -204,7 +204,7 @@ FUNCTIONS = [FIND, SEND, AGENTS, SEARCH]
         (
             {"text": {"format": {"type": "json_object"}}, "tools": [FIND]},
             ["find"],
-            Shape({"type": "object"}, ("find",)),
+            Shape({"type": "object"}, ("find",), field="text.format"),
         ),
         (
             {"text": {"format": {"type": "json_object"}}, "tools": [FIND], "tool_choice": "required"},
