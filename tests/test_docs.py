@@ -17,7 +17,7 @@ from nightschool.cli.main import app
 from nightschool.config import sections
 from nightschool.measure.cases import read_cases
 from nightschool.serve.importing import import_sessions
-from nightschool.serve.wire.turns import parse_messages
+from nightschool.serve.wire import parse_messages
 from nightschool.store import Store
 
 ROOT = Path(__file__).parents[1]

@@ -105,7 +105,7 @@ def eval_(
 ) -> None:
     """Answer the cases in CASES.jsonl greedily and check the answers."""
     from nightschool.measure.cases import read_cases
-    from nightschool.serve.wire.turns import parse_messages
+    from nightschool.serve.wire import parse_messages
 
     # What the user got wrong is reported before torch and the model are loaded.
     with open_store() as store, open_file(cases) as lines:

@@ -15,7 +15,7 @@ from nightschool.errors import BadRequest
 from nightschool.serve import commands, session_ids
 from nightschool.serve.body import whole
 from nightschool.serve.foreign import in_openais_form
-from nightschool.serve.wire.turns import parse_messages, parse_tools
+from nightschool.serve.wire import parse_messages, parse_tools
 from nightschool.store import Store
 from nightschool.types import Feedback, Message
 

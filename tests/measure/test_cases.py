@@ -6,7 +6,7 @@ import pytest
 
 from nightschool.errors import BadRequest
 from nightschool.measure.cases import first_object, parse_check, passes, read_cases
-from nightschool.serve.wire.turns import parse_messages
+from nightschool.serve.wire import parse_messages
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_where_a_signal_points_is_its_response(
     answers = {}
     for i, said in enumerate(conversations):
         history = turns(*said)
-        store.sessions.record(
+        session = store.sessions.record(
             session_id="s",
             user=None,
             history=history[:-1],
@@ -119,10 +119,12 @@ def test_where_a_signal_points_is_its_response(
             response_id=f"r{i}",
             version=BASE,
         )
+        if session != "s":  # a text that happens to quote an earlier one is taken for a helper's
+            continue
         store.feedback.signal(Signal(f"g{i}", "s", f"r{i}", "accepted"))
         answers[f"r{i}"] = said[-1]
     signals, now = store.feedback.signals("s"), contents(store, "s")
-    assert [s.id for s in signals] == [f"g{i}" for i in range(len(conversations))]
+    assert [s.response_id for s in signals] == [*answers]
     assert signals[-1].position == len(now) - 1
     placed = {s.position: answers[s.response_id] for s in signals if s.position is not None}
     assert all(now[position].strip() == text.strip() for position, text in placed.items())
