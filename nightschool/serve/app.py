@@ -129,8 +129,8 @@ def create_app(
     def all_models() -> list[dict[str, Any]]:
         versions = store.versions.all()
         return [
-            model(LIVE, root=engine.name, version=live.answering),
-            model(BASE, root=engine.name),
+            model(LIVE, root=engine.name, parent=live.answering, version=live.answering),
+            model(BASE, root=engine.name, parent=None),
             *(
                 model(v.name, root=engine.name, parent=v.parent, created=_seconds(v.created_at))
                 for v in versions

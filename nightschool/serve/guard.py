@@ -25,7 +25,7 @@ from nightschool.serve.wire.fields import error_body
 # A page on this machine itself, whatever its port.
 _LOCAL_PAGE = r"https?://(localhost|[\w-]+\.localhost|127(\.\d+){3}|\[::1\])(:\d+)?"
 _TOLD = ["X-Session-Id", "X-Nightschool-Version", "X-Request-Id"]  # headers that a page may read
-_OPEN = {"/health"}  # needs no key: it says only that the server runs
+_OPEN = {"/health", "/"}  # need no key: they say only that the server runs, and how to reach it
 
 
 def install(app: FastAPI, config: ServeConfig) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import pytest
 from openai import NotFoundError, OpenAI
 
+ROOT = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
 
 def test_check_models(client: OpenAI) -> None:
     models = {model.id: model for model in client.models.list()}
     assert {"base", "live"} <= models.keys()
-    assert models["base"].model_dump()["root"] == models["live"].model_dump()["root"] == "smollm2-135m"
+    assert models["base"].model_dump()["root"] == models["live"].model_dump()["root"] == ROOT
 
 
 @pytest.mark.parametrize("name", ["base", "live"])
@@ -18,7 +20,7 @@ def test_retrieve_model(client: OpenAI, name: str) -> None:
     model = client.models.retrieve(name)
     assert model.id == name
     assert model.object == "model"
-    assert model.model_dump()["root"] == "smollm2-135m"
+    assert model.model_dump()["root"] == ROOT
 
 
 def test_retrieve_unknown_model(client: OpenAI) -> None:
